@@ -1,0 +1,79 @@
+# Every target does its own set-up and does it once; `make` alone prints what there is.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# PYTHON: any CPython from 3.11 on. ARGS: more for pytest or a benchmark, as in make quick ARGS='-k retry -x'
+PYTHON ?= python3
+ARGS ?=
+
+BIN := .venv/bin
+DEMO := .venv/ready-demo
+DEV := .venv/ready-dev
+BENCH := benchmarks/.venvs/ready
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: help
+help:  ## Print this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# -------------------------------------------------------------------------------------------------------- set-up
+
+$(DEMO): requirements/demo.txt pyproject.toml scripts/venv
+	@PYTHON=$(PYTHON) scripts/venv demo
+
+$(DEV): requirements/dev.txt pyproject.toml scripts/venv
+	@PYTHON=$(PYTHON) scripts/venv dev
+
+$(BENCH): $(wildcard benchmarks/peers/*.txt) scripts/bench-venvs
+	@PYTHON=$(PYTHON) scripts/bench-venvs
+
+.PHONY: setup servers lock
+setup: $(DEV) servers  ## Make .venv and install the servers that tests start
+
+servers:
+	@scripts/servers
+
+lock: $(DEV)  ## Pin anew what pyproject.toml asks for: requirements/*.txt
+	@scripts/lock
+
+# --------------------------------------------------------------------------------------------------------- daily
+
+.PHONY: demo test quick check lint types fmt
+demo: $(DEMO)  ## The main job, offline, in seconds
+	@$(BIN)/headrace demo
+
+test: setup  ## Every test
+	$(PYTEST) -n 2 $(ARGS)
+
+quick: setup  ## The tests that take no time
+	$(PYTEST) -n 2 -m "not slow" $(ARGS)
+
+check: lint types quick  ## Before a commit: lint, types, quick tests
+
+lint: $(DEV)  ## Style, and who may import whom
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports --no-logo
+
+types: $(DEV)  ## mypy, strict, tests included
+	$(BIN)/mypy
+
+fmt: $(DEV)  ## Put the code in shape
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+# ---------------------------------------------------------------------------------------------------- now and then
+
+.PHONY: bench bench-full clean
+bench: setup $(BENCH)  ## Speed against the floor and the peers, 1M rows, some minutes
+	$(BIN)/python -m benchmarks.run $(ARGS)
+
+bench-full: setup $(BENCH)  ## The same with 30M rows beside it: memory must not grow
+	$(BIN)/python -m benchmarks.run --full $(ARGS)
+
+clean:  ## Remove all that make made
+	rm -rf .venv benchmarks/.venvs benchmarks/.data benchmarks/results dist
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,201 @@
+"""Puts everything together: the only room that knows all others."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pyarrow as pa
+
+from headrace.clock import SystemClock
+from headrace.config import load, sync_to_json
+from headrace.connector import Spec
+from headrace.engines.embedded import EmbeddedEngine
+from headrace.errors import HeadraceError, UsageError
+from headrace.ids import run_id
+from headrace.model import Check, Problem, Project, Run, Sync
+from headrace.net.http import AiohttpClient
+from headrace.preview import Preview, preview
+from headrace.query import render
+from headrace.ports import Destination, NewRun, Source, Store, Tools
+from headrace.run.job import House, Job
+from headrace.run.worker import Worker
+from headrace.stage.errorfiles import LocalErrorFiles
+from headrace.stage.local import LocalStage
+from headrace.stage.locks import FileLocks
+from headrace.stage.seen import LocalSeenIds
+from headrace.store import open_store
+
+SOURCES = ("postgresql", "duckdb", "sqlite", "files")
+DESTINATIONS = ("customerio", "mixpanel", "segment", "webhook", "files", "workspace")
+
+
+@cache
+def specs() -> Mapping[tuple[str, str], Spec]:
+    """Every connector's declaration, by role and type."""
+    rooms = [("source", name) for name in SOURCES] + [("destination", name) for name in DESTINATIONS]
+    return {(role, name): importlib.import_module(f"headrace.{role}s.{name}").SPEC for role, name in rooms}
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a project lives: its folder, its state folder, and the address of its store."""
+
+    base: Path
+    home: Path
+    database_url: str | None = None
+
+    @classmethod
+    def of(cls, base: Path, env: Mapping[str, str]) -> Places:
+        home = env.get("HEADRACE_HOME")
+        return cls(base, Path(home).absolute() if home else base / ".headrace", env.get("HEADRACE_DATABASE_URL"))
+
+
+class App:
+    """One project, opened. Faces (command line, API) speak to this and to nothing below it."""
+
+    def __init__(self, project: Project, places: Places, store: Store, http: AiohttpClient) -> None:
+        self.project, self.places, self.store = project, places, store
+        self.clock = SystemClock()
+        self.errors = LocalErrorFiles(places.home / "errors")
+        self.seen = LocalSeenIds(places.home / "seen")
+        self.stage = LocalStage(places.home / "stage")
+        self.locks = FileLocks(places.home / "locks")
+        self._tools = Tools(http, self.clock, places.home, places.base)
+        house = House(
+            store, self.stage, self.errors, self.seen, self.locks, self.clock, self.open_source, self.open_destination
+        )
+        self._worker = Worker(house)
+        self.engine = EmbeddedEngine(self._worker)
+
+    # -------------------------------------------------------------------------------------------------- connectors
+
+    def open_source(self, name: str) -> Source:
+        connection = self.project.sources[name]
+        make = specs()["source", connection.type].source
+        assert make is not None
+        return make(connection.settings, self._tools)
+
+    def open_destination(self, name: str) -> Destination:
+        connection = self.project.destinations[name]
+        make = specs()["destination", connection.type].destination
+        assert make is not None
+        return make(connection.settings, self._tools)
+
+    async def check(self, role: str, name: str) -> Check:
+        """Check one configured source or destination."""
+        opened = self.open_source(name) if role == "source" else self.open_destination(name)
+        try:
+            return await opened.check()
+        finally:
+            await opened.close()
+
+    def sync(self, name: str) -> Sync:
+        """A sync by its name. Raises `UsageError` that lists the known ones."""
+        try:
+            return self.project.syncs[name]
+        except KeyError:
+            known = ", ".join(sorted(self.project.syncs)) or "none"
+            raise UsageError(f"There is no sync {name!r}. The syncs are: {known}.", code="unknown_sync") from None
+
+    async def preview(self, name: str, *, limit: int = 10, last_sync_time: int | None = None) -> Preview:
+        """Run a sync's query and map its first rows; nothing is sent and no state moves.
+
+        ``last_sync_time`` defaults to 0: everything the first run would send.
+        """
+        sync = self.sync(name)
+        cursor = max(0, (last_sync_time or 0) - sync.lookback)
+        sql = render(sync.query, last_sync_time=cursor)
+        source = self.open_source(sync.source)
+        try:
+            as_of = int((await source.now()).timestamp())
+            return preview(sync, await source.preview(sql, limit), as_of)
+        finally:
+            await source.close()
+
+    # -------------------------------------------------------------------------------------------------------- runs
+
+    async def begin(self, name: str, *, fresh: bool = False, trigger: str = "manual") -> Run:
+        """The run to carry for a sync: its interrupted one, or a new one. ``fresh`` discards the interrupted one."""
+        sync = self.sync(name)
+        live = await self.store.live_run(name)
+        if live is not None and not fresh:
+            return live
+        if live is not None:
+            await self.discard(live, Problem("discarded", "The run was interrupted and discarded for a fresh one."))
+        state = await self.store.sync_state(name)
+        now = self.clock.now()
+        new = NewRun(
+            run_id(now, self.clock.random()), name, trigger, state.cursor, sync_to_json(sync), sync.destinations, now
+        )
+        return await self.store.create_run(new)
+
+    async def carry(self, run: Run, watch: Callable[[Job], None] = lambda _: None) -> Run:
+        """Carry a run to its end, or until its job is told to stop."""
+        return await self.engine.carry(run, watch)
+
+    async def discard(self, run: Run, problem: Problem) -> Run:
+        """End a live run that nobody works on as cancelled, and give its space back."""
+        release = self.locks.hold(run.id)
+        if release is None:
+            raise HeadraceError(
+                f"The run {run.id!r} of sync {run.sync!r} is being worked on by another process. Stop that first.",
+                code="run_live",
+            )
+        try:
+            await self.seen.remember(run.id, await self.store.deliveries(run.id))
+            ended = await self.store.abandon(run.id, self.clock.now(), problem)
+            await self.stage.discard(run.id)
+        finally:
+            release()
+        return ended
+
+    async def cancel(self, wanted: str) -> Run:
+        """Cancel a run: at once if nobody works on it, else its worker stops within seconds."""
+        run = await self.find_run(wanted)
+        if not await self.store.request_cancel(run.id):
+            raise UsageError(f"The run {run.id!r} has ended already ({run.state}).", code="run_ended")
+        release = self.locks.hold(run.id)
+        if release is None:
+            return run
+        release()
+        return await self.discard(run, Problem("cancelled", "The run was cancelled."))
+
+    async def find_run(self, wanted: str) -> Run:
+        """A run by its id. Raises `UsageError`."""
+        run = await self.store.run(wanted)
+        if run is None:
+            raise UsageError(f"There is no run {wanted!r}. List them with: headrace runs", code="unknown_run")
+        return run
+
+    async def failures(self, run: Run) -> Iterator[pa.Table]:
+        """The failed rows of a run, a table at a time (`headrace.calls.failures.SCHEMA`)."""
+        return self.errors.read(run.id, await self.store.error_files(run.id))
+
+    async def tidy(self) -> None:
+        """Give back space of runs that ended without doing so, as a crash can leave it."""
+        for held in self.stage.runs():
+            run = await self.store.run(held)
+            if run is not None and not run.state.live:
+                await self.stage.discard(held)
+
+
+@asynccontextmanager
+async def opened(base: Path, env: Mapping[str, str]) -> AsyncIterator[App]:
+    """Read the project in ``base`` and open it. Raises `ConfigError` and what opening the store raises."""
+    project = load(base, env, specs())
+    places = Places.of(base, env)
+    places.home.mkdir(parents=True, exist_ok=True)
+    store = await open_store(places.home, places.database_url)
+    http = AiohttpClient()
+    try:
+        app = App(project, places, store, http)
+        await app.tidy()
+        yield app
+    finally:
+        await http.close()
+        await store.close()

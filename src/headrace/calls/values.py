@@ -1,0 +1,219 @@
+"""Columns of values as JSON, a whole column at a time.
+
+Each column of a query becomes a `Value`: either an expression that polars writes as JSON inside a struct (``plain``),
+or an expression that already is JSON text (``plain`` False). Types follow one table:
+
+    integer, boolean, text          as they are        decimal, NUMERIC      exact number, no trailing zeros
+    float                           number; NaN, ±Inf → null, counted       JSON          embedded
+    timestamp                       …T…:….mmmZ, UTC    date, time, duration  ISO 8601
+    binary                          base64 or hex      list, struct, map     nested
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from headrace.calls import jsontext
+from headrace.calls.batch import JSON_FIELD, NUMERIC_FIELD
+from headrace.calls.encode import ISO_MILLIS
+from headrace.calls.timestamps import native
+from headrace.model import MapOptions
+
+_NUMBER = r"^-?\d+(\.\d+)?$"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of the query, and what it is beyond its Arrow type."""
+
+    index: int
+    name: str
+    type: pa.DataType
+    json: bool
+    numeric: bool
+
+    @classmethod
+    def of(cls, index: int, field: pa.Field) -> Column:
+        kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+        said = (field.metadata or {}).get(b"headrace")
+        return cls(index, field.name, kind, said == JSON_FIELD[b"headrace"], said == NUMERIC_FIELD[b"headrace"])
+
+    @property
+    def key(self) -> str:
+        """Its name in the working frame; the query's own names may repeat or collide."""
+        return f"c{self.index}"
+
+    @property
+    def text(self) -> bool:
+        return is_text(self.type) and not self.json and not self.numeric
+
+    @property
+    def structured(self) -> bool:
+        return pa.types.is_struct(self.type) or pa.types.is_map(self.type)
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """JSON of one column. ``bad`` marks values that are not what the column says; ``odd`` those sent as null."""
+
+    text: pl.Expr
+    plain: bool
+    bad: pl.Expr | None = None
+    odd: pl.Expr | None = None
+
+
+@dataclass(slots=True)
+class Work:
+    """One batch being mapped: the working frame, to which computed columns are added, and its Arrow original."""
+
+    batch: pa.RecordBatch
+    frame: pl.DataFrame
+    options: MapOptions
+    odd: Counter[str] = field(default_factory=Counter)  # column → values sent as null, found on the way
+    added: int = 0
+
+    def add(self, series: pl.Series) -> pl.Expr:
+        """Put a computed column into the frame and name it."""
+        name = f"w{self.added}"
+        self.added += 1
+        self.frame = self.frame.with_columns(series.alias(name))
+        return pl.col(name)
+
+
+def is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+
+
+def without_views(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch with view types as plain ones: not everything that we do with Arrow can take views."""
+    plain = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}
+    if not any(kind in plain for kind in batch.schema.types):
+        return batch
+    arrays = [array.cast(plain.get(array.type, array.type)) for array in batch.columns]
+    fields = [f.with_type(plain.get(f.type, f.type)) for f in batch.schema]
+    return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def frame_of(batch: pa.RecordBatch, columns: list[Column], options: MapOptions) -> pl.DataFrame:
+    """The batch as a polars frame with safe column names, zero-copy but for dictionaries."""
+    arrays = [
+        array.dictionary_decode() if pa.types.is_dictionary(array.type) else array.cast(pa.large_string())
+        if pa.types.is_null(array.type) else array
+        for array in batch.columns
+    ]  # fmt: skip
+    kept = [(c.key, a) for c, a in zip(columns, arrays, strict=True) if not _deep(c.type, options)]
+    table = pa.Table.from_arrays([a for _, a in kept], names=[name for name, _ in kept])
+    frame = pl.from_arrow(table)
+    assert isinstance(frame, pl.DataFrame)
+    return frame if kept else pl.DataFrame({"rows": pl.zeros(batch.num_rows, eager=True)})
+
+
+def value(work: Work, column: Column) -> Value:
+    """How one column is written as JSON."""
+    types, kind, col, options = pa.types, column.type, pl.col(column.key), work.options
+    if column.json:
+        return _json(work, column)
+    if column.numeric:
+        return _numeric(column, options)
+    if _deep(kind, options):
+        return _deep_value(work, column)
+    if types.is_floating(kind):
+        odd = ~col.is_finite()
+        return Value(pl.when(~odd).then(col), plain=True, odd=odd)
+    if types.is_decimal(kind):
+        text = col.cast(pl.String)
+        return Value(text, plain=True) if options.decimals == "string" else Value(trimmed(text), plain=False)
+    if types.is_integer(kind) and options.big_integers == "string" and kind.bit_width == 64:
+        big = (col > 2**53) | (col < -(2**53)) if types.is_signed_integer(kind) else col > 2**53
+        text = col.cast(pl.String)
+        return Value(pl.when(big).then(pl.concat_str(pl.lit('"'), text, pl.lit('"'))).otherwise(text), plain=False)
+    if types.is_timestamp(kind):
+        stamp = work.add(iso_text(native(work.frame[column.key], options.timezone)))
+        return Value(stamp, plain=True, odd=col.is_not_null() & stamp.is_null())
+    if types.is_date(kind):
+        return Value(col.cast(pl.Date), plain=True)
+    if types.is_time(kind):
+        return Value(trimmed(col.dt.to_string("%H:%M:%S%.9f")), plain=True)
+    if types.is_duration(kind):
+        return Value(work.add(_durations(work.frame[column.key])), plain=True)
+    if _is_binary(kind):
+        return Value(col.bin.encode("hex" if options.binary == "hex" else "base64"), plain=True)
+    if types.is_nested(kind):
+        work.odd[column.name] += _not_finite(work.batch.column(column.index))
+    return Value(col, plain=True)
+
+
+def _not_finite(array: pa.Array) -> int:
+    """How many floats deep in lists are NaN or infinite."""
+    while pa.types.is_nested(array.type):
+        array = array.flatten()
+    return int(pc.sum(pc.invert(pc.is_finite(array))).as_py() or 0) if pa.types.is_floating(array.type) else 0
+
+
+def iso_text(moments: pl.Series) -> pl.Series:
+    """UTC moments as ``YYYY-MM-DDTHH:MM:SS.mmmZ``."""
+    return moments.dt.replace_time_zone(None).dt.to_string(ISO_MILLIS)
+
+
+def trimmed(text: pl.Expr) -> pl.Expr:
+    """Numbers without trailing fractional zeros; whole numbers as they are."""
+    cut = text.str.strip_chars_end("0").str.strip_chars_end(".")
+    return pl.when(text.str.contains(".", literal=True)).then(cut).otherwise(text)
+
+
+def _json(work: Work, column: Column) -> Value:
+    col = pl.col(column.key)
+    kinds = work.add(jsontext.kinds(work.frame[column.key]))
+    return Value(col, plain=False, bad=col.is_not_null() & kinds.is_null())
+
+
+def _numeric(column: Column, options: MapOptions) -> Value:
+    col = pl.col(column.key)
+    number = col.str.contains(_NUMBER)
+    odd = col.is_not_null() & ~number
+    if options.decimals == "string":
+        return Value(pl.when(number).then(col), plain=True, odd=odd)
+    return Value(pl.when(number).then(trimmed(col)), plain=False, odd=odd)
+
+
+def _durations(series: pl.Series) -> pl.Series:
+    assert isinstance(series.dtype, pl.Duration)
+    nanos = {"ns": 1, "us": 1_000, "ms": 1_000_000}[series.dtype.time_unit]
+    ticks = series.to_physical().to_list()
+    return pl.Series([None if t is None else jsontext.duration(t * nanos) for t in ticks], dtype=pl.String)
+
+
+def _deep_value(work: Work, column: Column) -> Value:
+    def count() -> None:
+        work.odd[column.name] += 1
+
+    write = jsontext.Writer(work.options, count).of(column.type)
+    texts = [None if v is None else write(v) for v in work.batch.column(column.index).to_pylist()]
+    return Value(work.add(pl.Series(texts, dtype=pl.String)), plain=False)
+
+
+def _is_binary(kind: pa.DataType) -> bool:
+    types = pa.types
+    return bool(
+        types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind)
+        or types.is_binary_view(kind)
+    )  # fmt: skip
+
+
+def _deep(kind: pa.DataType, options: MapOptions) -> bool:
+    """Nested types that polars would not write as the table above says: they go value by value."""
+    return bool(pa.types.is_nested(kind)) and not _simple(kind, options)
+
+
+def _simple(kind: pa.DataType, options: MapOptions) -> bool:
+    types = pa.types
+    if types.is_list(kind) or types.is_large_list(kind):
+        return not kind.value_field.metadata and _simple(kind.value_type, options)
+    if types.is_integer(kind):
+        return options.big_integers == "number"
+    return bool(types.is_boolean(kind) or types.is_floating(kind) or types.is_date32(kind) or is_text(kind))

@@ -1,0 +1,125 @@
+"""The command `headrace errors`: failed rows on the screen, as JSON lines, or in a file."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from rich.table import Table
+from rich.text import Text
+
+from headrace.app import opened
+from headrace.calls.failures import SCHEMA
+from headrace.cli import show
+from headrace.errors import UsageError
+
+_SHOWN = 20
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+async def show_failures(project: Path, run_id: str, output: Path | None, json_output: bool) -> int:
+    """Print the failed rows of a run, or write them to a file whose ending says how."""
+    async with opened(project, os.environ) as app:
+        run = await app.find_run(run_id)
+        tables = await app.failures(run)
+        if output is not None:
+            _write(tables, output)
+        elif json_output:
+            for failed in _records(tables):
+                show.print_json_line(failed)
+        else:
+            _print(tables)
+    return 0
+
+
+def _records(tables: Iterator[pa.Table]) -> Iterator[dict[str, Any]]:
+    for table in tables:
+        for record in table.to_pylist():
+            yield {
+                "row": record["row"],
+                "destination": record["destination"],
+                "code": record["code"],
+                "column": record["column"],
+                "message": record["message"],
+                "values": json.loads(record["values"]),
+            }
+
+
+def _print(tables: Iterator[pa.Table]) -> None:
+    shown, groups = [], Counter[tuple[str, str]]()
+    for record in _records(tables):
+        groups[record["destination"] or "all", record["code"]] += 1
+        if len(shown) < _SHOWN:
+            shown.append(record)
+    if not shown:
+        show.out.print(Text("No row failed in this run."))
+        return
+    summary = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("rows", "destination", "code"):
+        summary.add_column(name, justify="right" if name == "rows" else "left")
+    for (destination, code), count in groups.most_common():
+        summary.add_row(f"{count:,}", destination, code)
+    show.out.print(summary, "")
+    for record in shown:
+        head = f"row {record['row']:,} → {record['destination'] or 'all destinations'}: "
+        show.out.print(Text.assemble((head, "bold"), record["message"], f" [{record['code']}]"))
+        show.out.print(Text("  " + json.dumps(record["values"], ensure_ascii=False)[:400], "bright_black"))
+    if sum(groups.values()) > len(shown):
+        show.out.print(Text(f"… and {sum(groups.values()) - len(shown):,} more. Write all with: -o failed.csv"))
+
+
+def _write(tables: Iterator[pa.Table], output: Path) -> None:
+    writers = {".csv": _write_csv, ".jsonl": _write_json, ".ndjson": _write_json, ".parquet": _write_parquet}
+    writer = writers.get(output.suffix.lower())
+    if writer is None:
+        raise UsageError(f"The file {str(output)!r} has no known ending. Use .csv, .jsonl, .ndjson or .parquet.")
+    try:
+        count = writer(tables, output)
+    except OSError as error:
+        raise UsageError(f"The file {str(output)!r} cannot be written: {error.strerror}.") from error
+    show.err.print(Text(f"Wrote {count:,} failed row{'s' if count != 1 else ''} to {output}."))
+
+
+def _write_csv(tables: Iterator[pa.Table], output: Path) -> int:
+    """One column per column of the query, behind the reason; text that a spreadsheet would run is disarmed."""
+    count = 0
+    with open(output, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        for count, record in enumerate(_records(tables), start=1):
+            if count == 1:
+                names = list(record["values"])
+                writer.writerow(["row", "destination", "code", "column", "message", *names])
+            reason = [record[name] for name in ("row", "destination", "code", "column", "message")]
+            writer.writerow([_cell(value) for value in [*reason, *(record["values"].get(n) for n in names)]])
+    return count
+
+
+def _cell(value: object) -> object:
+    if value is None or isinstance(value, int | float):
+        return value
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return "'" + text if text.startswith(_FORMULA) else text
+
+
+def _write_json(tables: Iterator[pa.Table], output: Path) -> int:
+    count = 0
+    with open(output, "w", encoding="utf-8") as file:
+        for count, record in enumerate(_records(tables), start=1):
+            file.write(json.dumps(record, ensure_ascii=False) + "\n")
+    return count
+
+
+def _write_parquet(tables: Iterator[pa.Table], output: Path) -> int:
+    count = 0
+    with pq.ParquetWriter(output, SCHEMA, compression="zstd") as writer:
+        for table in tables:
+            writer.write_table(table.cast(SCHEMA))
+            count += table.num_rows
+    return count

@@ -1,0 +1,177 @@
+"""The command line. Progress goes to standard error, facts to standard output.
+
+Exit codes: 0 all well, 1 a run failed or was partial, 2 usage, 3 configuration.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from headrace import __version__
+from headrace.cli.guard import guarded
+
+T = TypeVar("T")
+
+
+def as_json(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The option ``--json`` of a command that prints facts."""
+    return click.option("--json", "json_output", is_flag=True, help="Print one JSON object instead of words.")(command)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="headrace")
+@click.option(
+    "-C", "--project", type=click.Path(path_type=Path, file_okay=False), default=Path(), envvar="HEADRACE_PROJECT",
+    help="The folder of headrace.yaml; the current one by default.",
+)  # fmt: skip
+@click.pass_context
+def cli(context: click.Context, project: Path) -> None:
+    """Headrace leads the rows of a warehouse to the tools where they do work."""
+    context.obj = project.absolute()
+
+
+def run_async(work: Coroutine[Any, Any, T]) -> T:
+    return asyncio.run(work)
+
+
+@cli.command()
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False), default=Path())
+@click.pass_obj
+def init(project: Path, directory: Path) -> None:
+    """Make a project with comments, ready to edit."""
+    from headrace.cli.projects import make_project
+
+    make_project(project / directory)
+
+
+@cli.command()
+@as_json
+@click.pass_obj
+def check(project: Path, json_output: bool) -> None:
+    """Check the configuration and every connection."""
+    from headrace.cli.projects import check_project
+
+    sys.exit(run_async(check_project(project, json_output)))
+
+
+@cli.command()
+@click.argument("sync")
+@click.option("-n", "--limit", type=click.IntRange(1, 1000), default=10, show_default=True, help="Rows to show.")
+@click.option(
+    "--last-sync-time", type=click.IntRange(0), help="Value of {{last_sync_time}}, Unix seconds.  [default: 0]"
+)
+@as_json
+@click.pass_obj
+def preview(project: Path, sync: str, limit: int, last_sync_time: int | None, json_output: bool) -> None:
+    """Run Query: the first rows, and beside each the call it becomes. Nothing is sent."""
+    from headrace.cli.projects import preview_sync
+
+    sys.exit(run_async(preview_sync(project, sync, limit, last_sync_time, json_output)))
+
+
+@cli.command()
+@click.argument("syncs", metavar="SYNC...", nargs=-1)
+@click.option("--all", "every", is_flag=True, help="Run every enabled sync.")
+@click.option("--fresh", is_flag=True, help="Discard an interrupted run instead of continuing it.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress bars.")
+@as_json
+@click.pass_obj
+def run(project: Path, syncs: tuple[str, ...], every: bool, fresh: bool, quiet: bool, json_output: bool) -> None:
+    """Run syncs now. An interrupted run is continued."""
+    from headrace.cli.runs import run_syncs
+
+    if bool(syncs) == every:
+        raise click.UsageError("Name the syncs to run, or give --all.")
+    sys.exit(run_async(run_syncs(project, syncs, fresh=fresh, quiet=quiet, json_output=json_output)))
+
+
+@cli.command()
+@click.argument("sync", required=False)
+@click.option("-n", "--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Runs to show.")
+@as_json
+@click.pass_obj
+def runs(project: Path, sync: str | None, limit: int, json_output: bool) -> None:
+    """History: the counts of each run, the newest first."""
+    from headrace.cli.runs import list_runs
+
+    sys.exit(run_async(list_runs(project, sync, limit, json_output)))
+
+
+@cli.command()
+@click.argument("run_id", metavar="RUN")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False),
+    help="Write to a file: .csv, .jsonl (or .ndjson) or .parquet.",
+)  # fmt: skip
+@as_json
+@click.pass_obj
+def errors(project: Path, run_id: str, output: Path | None, json_output: bool) -> None:
+    """The failed rows of a run, each with its reason and its values."""
+    from headrace.cli.failures import show_failures
+
+    sys.exit(run_async(show_failures(project, run_id, output, json_output)))
+
+
+@cli.command()
+@click.argument("run_id", metavar="RUN")
+@as_json
+@click.pass_obj
+def cancel(project: Path, run_id: str, json_output: bool) -> None:
+    """Stop a run for good. What was delivered stays delivered."""
+    from headrace.cli.runs import cancel_run
+
+    sys.exit(run_async(cancel_run(project, run_id, json_output)))
+
+
+@cli.command()
+@click.argument("sync")
+@click.pass_obj
+def enable(project: Path, sync: str) -> None:
+    """Let a sync run with --all again. Its last_sync_time was kept."""
+    from headrace.cli.projects import set_enabled
+
+    run_async(set_enabled(project, sync, True))
+
+
+@cli.command()
+@click.argument("sync")
+@click.pass_obj
+def disable(project: Path, sync: str) -> None:
+    """Keep a sync from running with --all; its last_sync_time is kept."""
+    from headrace.cli.projects import set_enabled
+
+    run_async(set_enabled(project, sync, False))
+
+
+@cli.command()
+@click.argument("sync")
+@click.option("--to", "cursor", type=click.IntRange(0), default=0, show_default=True, help="Unix seconds.")
+@click.pass_obj
+def reset(project: Path, sync: str, cursor: int) -> None:
+    """Set last_sync_time back; 0 makes the next run send everything."""
+    from headrace.cli.projects import set_cursor
+
+    run_async(set_cursor(project, sync, cursor))
+
+
+@cli.command()
+@click.option(
+    "--keep", type=click.Path(path_type=Path, file_okay=False), help="Make the demo in this folder and keep it."
+)
+def demo(keep: Path | None) -> None:
+    """The main job, offline, in seconds: a sample warehouse, syncs, runs, and what arrived."""
+    from headrace.demo import run_demo
+
+    sys.exit(run_async(run_demo(keep)))
+
+
+def main() -> None:
+    """The entry point: every error becomes a sentence and an exit code."""
+    guarded(lambda: cli(prog_name="headrace", standalone_mode=False), os.environ)

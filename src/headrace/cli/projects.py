@@ -1,0 +1,78 @@
+"""Commands on a project: init, check, preview, and the switches of a sync."""
+
+from __future__ import annotations
+
+import os
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from rich.text import Text
+
+from headrace.app import opened
+from headrace.cli import show
+from headrace.errors import UsageError
+
+
+def make_project(folder: Path) -> None:
+    """Write a commented ``headrace.yaml``; an existing one is never touched."""
+    target = folder / "headrace.yaml"
+    if target.exists():
+        raise UsageError(f"There is a project already: {str(target)!r}. Edit it, or name another folder.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        template = files("headrace.cli") / "template" / "headrace.yaml"
+        target.write_text(template.read_text("utf-8"), "utf-8")
+        ignore = folder / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text(".headrace/\n", "utf-8")
+    except OSError as error:
+        raise UsageError(f"The project cannot be written: {str(target)!r}: {error.strerror}.") from error
+    show.out.print(Text.assemble("Made ", (str(target), "bold"), ". Edit it, then try:"))
+    show.out.print("  headrace check\n  headrace preview people\n  headrace run people")
+
+
+async def check_project(project: Path, json_output: bool) -> int:
+    """Check the configuration, then every source and destination."""
+    facts: dict[str, dict[str, Any]] = {"sources": {}, "destinations": {}}
+    ok = True
+    async with opened(project, os.environ) as app:
+        for role, connections in (("source", app.project.sources), ("destination", app.project.destinations)):
+            for name, connection in connections.items():
+                check = await app.check(role, name)
+                ok = ok and check.ok
+                facts[role + "s"][name] = {"type": connection.type, **show.check_fact(check)}
+                if not json_output:
+                    show.print_check(role, name, connection.type, check)
+        syncs = len(app.project.syncs)
+    if json_output:
+        show.print_json({"ok": ok, **facts})
+    elif ok:
+        show.out.print(Text(f"All is well: {syncs} sync{'s' if syncs != 1 else ''} ready to run."))
+    return 0 if ok else 1
+
+
+async def preview_sync(project: Path, sync: str, limit: int, last_sync_time: int | None, json_output: bool) -> int:
+    """Show rows and calls; 1 if no row of a non-empty result became a call."""
+    async with opened(project, os.environ) as app:
+        preview = await app.preview(sync, limit=limit, last_sync_time=last_sync_time)
+    if json_output:
+        show.print_json(show.preview_fact(preview))
+    elif preview.rows:
+        show.print_preview(preview)
+    else:
+        show.out.print(Text("The query returns no rows."))
+    return 0
+
+
+async def set_enabled(project: Path, sync: str, enabled: bool) -> None:
+    async with opened(project, os.environ) as app:
+        await app.store.set_enabled(app.sync(sync).name, enabled)
+    show.out.print(Text(f"The sync {sync!r} is {'enabled' if enabled else 'disabled'}."))
+
+
+async def set_cursor(project: Path, sync: str, cursor: int) -> None:
+    async with opened(project, os.environ) as app:
+        await app.store.set_cursor(app.sync(sync).name, cursor)
+    what = "everything" if cursor == 0 else f"what changed since {cursor}"
+    show.out.print(Text(f"The next run of {sync!r} sends {what}."))

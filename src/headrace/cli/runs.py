@@ -1,0 +1,131 @@
+"""Commands on runs: run, runs, cancel."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.text import Text
+
+from headrace.app import App, opened
+from headrace.cli import show
+from headrace.cli.progress import Watch
+from headrace.model import Run, RunState
+from headrace.run.job import Job
+
+_GOOD = (RunState.SUCCEEDED, RunState.SKIPPED)
+
+
+class _Interrupt:
+    """Ctrl-C: the first time settle and stop, the second time quit at once."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self.job: Job | None = None
+
+    def watch(self, job: Job) -> None:
+        self.job = job
+        if self.asked:
+            job.stop.set()
+
+    def __call__(self) -> None:
+        if self.asked:
+            os._exit(130)  # what was settled is durable; the run goes on with the next command
+        self.asked = True
+        show.err.print(Text("Stopping: what is in flight is being settled. Ctrl-C again quits at once.", "yellow"))
+        if self.job is not None:
+            self.job.stop.set()
+
+
+@contextmanager
+def _interruptible() -> Iterator[_Interrupt]:
+    interrupt, loop = _Interrupt(), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, interrupt)
+    try:
+        yield interrupt
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+async def run_syncs(project: Path, names: Sequence[str], *, fresh: bool, quiet: bool, json_output: bool) -> int:
+    """Run syncs one after another; without names, every enabled one."""
+    done: list[Run] = []
+    async with opened(project, os.environ) as app:
+        chosen = [app.sync(name).name for name in names] or await _enabled(app)
+        with _interruptible() as interrupt:
+            for name in chosen:
+                if interrupt.asked:
+                    break
+                done.append(await _one(app, name, fresh, quiet or json_output, interrupt))
+    if json_output:
+        show.print_json({"runs": [show.run_fact(run) for run in done]})
+    else:
+        _tell(done)
+    return 0 if all(run.state in _GOOD for run in done) and not interrupt.asked else 1
+
+
+async def _enabled(app: App) -> list[str]:
+    chosen = []
+    for sync in app.project.syncs.values():
+        state = await app.store.sync_state(sync.name)
+        if sync.enabled if state.enabled is None else state.enabled:
+            chosen.append(sync.name)
+    return chosen
+
+
+async def _one(app: App, name: str, fresh: bool, quiet: bool, interrupt: _Interrupt) -> Run:
+    begun = await app.begin(name, fresh=fresh)
+    if begun.attempt and not quiet:
+        show.err.print(Text(f"{name}: going on with the interrupted run {begun.id}."))
+    watch = Watch(name, quiet=quiet)
+
+    def take(job: Job) -> None:
+        watch.set_job(job)
+        interrupt.watch(job)
+
+    async with watch.shown():
+        return await app.carry(begun, take)
+
+
+def _tell(done: Sequence[Run]) -> None:
+    if not done:
+        show.out.print(Text("Nothing to run: no sync is enabled."))
+        return
+    show.out.print(show.runs_table(done, started=False))
+    for run in done:
+        for line in show.problems(run):
+            show.out.print(line)
+        if run.state.live:
+            show.out.print(Text(f"{run.sync}: interrupted. Go on with: headrace run {run.sync}", "yellow"))
+
+
+async def list_runs(project: Path, sync: str | None, limit: int, json_output: bool) -> int:
+    async with opened(project, os.environ) as app:
+        if sync is not None:
+            app.sync(sync)
+        found = await app.store.runs(sync, limit)
+    if json_output:
+        show.print_json({"runs": [show.run_fact(run) for run in found]})
+    elif found:
+        show.out.print(show.runs_table(found))
+    else:
+        show.out.print(Text("No runs yet. Start one with: headrace run --all"))
+    return 0
+
+
+async def cancel_run(project: Path, run_id: str, json_output: bool) -> int:
+    async with opened(project, os.environ) as app:
+        run = await app.cancel(run_id)
+    if json_output:
+        show.print_json({"runs": [show.run_fact(run)]})
+    elif run.state.live:
+        show.out.print(Text(f"The run {run.id} was asked to stop; its worker does so within seconds."))
+    else:
+        show.out.print(Text(f"The run {run.id} is cancelled."))
+    return 0

@@ -1,0 +1,166 @@
+"""How facts look: JSON for programs, words and tables for people, at any width."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from headrace.model import Check, Run, RunState
+from headrace.preview import Preview
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+_COLOURS = {
+    RunState.SUCCEEDED: "green",
+    RunState.PARTIAL: "yellow",
+    RunState.FAILED: "red",
+    RunState.CANCELLED: "magenta",
+    RunState.SKIPPED: "bright_black",
+}
+_OUTCOMES = ("delivered", "duplicate", "invalid", "rejected", "pending")
+
+
+def print_json(fact: object) -> None:
+    """One object on standard output."""
+    sys.stdout.write(json.dumps(fact, ensure_ascii=False, indent=2, default=str) + "\n")
+    sys.stdout.flush()
+
+
+def print_json_line(fact: object) -> None:
+    sys.stdout.write(json.dumps(fact, ensure_ascii=False, default=str) + "\n")
+
+
+def moment(value: datetime | None) -> str | None:
+    return value.strftime("%Y-%m-%dT%H:%M:%SZ") if value else None
+
+
+def run_fact(run: Run) -> dict[str, Any]:
+    """A run as `--json` tells it."""
+    return {
+        "id": run.id,
+        "sync": run.sync,
+        "state": run.state.value,
+        "call": run.call.value,
+        "trigger": run.trigger,
+        "extracted": run.extracted,
+        "last_sync_time": run.cursor,
+        "next_last_sync_time": run.as_of if run.state in (RunState.SUCCEEDED, RunState.PARTIAL) else run.cursor,
+        "created_at": moment(run.created_at),
+        "started_at": moment(run.started_at),
+        "ended_at": moment(run.ended_at),
+        "error": f"{run.problem.message} [{run.problem.code}]" if run.problem else None,
+        "warnings": list(run.warnings),
+        "destinations": {
+            name: {outcome: getattr(counts, outcome) for outcome in _OUTCOMES} for name, counts in run.counts.items()
+        },
+    }
+
+
+def state_text(state: RunState) -> Text:
+    return Text(state.value, style=_COLOURS.get(state, "cyan"))
+
+
+def runs_table(runs: Sequence[Run], *, started: bool = True) -> Table:
+    """Runs with their counts, a line per destination."""
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
+    table.add_column("sync", overflow="fold")
+    if started:
+        table.add_column("run", overflow="fold")
+    table.add_column("state")
+    table.add_column("to", overflow="fold")
+    for name in ("rows", "delivered", "dup.", "invalid", "rejected", "pending"):
+        table.add_column(name, justify="right")
+    for run in runs:
+        first = True
+        for name, counts in run.counts.items() or [("", None)]:  # type: ignore[list-item]
+            numbers = [f"{getattr(counts, outcome):,}" if counts else "" for outcome in _OUTCOMES]
+            head = [Text(run.sync), Text(run.id), state_text(run.state)] if first else [Text(), Text(), Text()]
+            if not started:
+                head.pop(1)
+            table.add_row(*head, Text(name), f"{run.extracted:,}" if first else "", *numbers)
+            first = False
+    return table
+
+
+def problems(run: Run) -> list[Text]:
+    """What a person should know of a run besides its counts."""
+    lines = [Text.assemble((f"{run.sync}: ", "bold"), (run.problem.message, "red"))] if run.problem else []
+    lines += [Text.assemble((f"{run.sync}: ", "bold"), (warning, "yellow")) for warning in run.warnings]
+    failed = any(counts.invalid or counts.rejected for counts in run.counts.values())
+    if failed and not run.state.live:
+        lines.append(Text.assemble((f"{run.sync}: ", "bold"), f"see each failed row with: headrace errors {run.id}"))
+    return lines
+
+
+def check_fact(check: Check) -> dict[str, Any]:
+    return {
+        "ok": check.ok,
+        "problems": list(check.problems),
+        "warnings": list(check.warnings),
+        "facts": dict(check.facts),
+    }
+
+
+def print_check(role: str, name: str, kind: str, check: Check) -> None:
+    mark = Text("✓", "green") if check.ok else Text("✗", "red")
+    out.print(Text.assemble(mark, " ", (name, "bold"), f"  {role} {kind}  "), Text(_facts(check.facts)))
+    for problem in check.problems:
+        out.print(Text("    " + problem, "red"))
+    for warning in check.warnings:
+        out.print(Text("    " + warning, "yellow"))
+
+
+def _facts(facts: Mapping[str, str]) -> str:
+    return ", ".join(f"{value}" for key, value in facts.items() if key != "grants")
+
+
+def preview_fact(preview: Preview) -> dict[str, Any]:
+    return {
+        "columns": [{"name": name, "type": kind} for name, kind in preview.columns],
+        "rows": [
+            {
+                "row": row.row,
+                "values": row.values,
+                "call": row.call,
+                "errors": [{"code": e.code, "column": e.column, "message": e.message} for e in row.errors],
+            }
+            for row in preview.rows
+        ],
+        "warnings": list(preview.warnings),
+    }
+
+
+def print_preview(preview: Preview) -> None:
+    """Each row, and beside it (below it, on narrow screens) the call it becomes."""
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 1, 0), expand=False)
+    table.add_column("row", justify="right")
+    table.add_column("values", overflow="fold", ratio=2)
+    table.add_column("becomes", overflow="fold", ratio=3)
+    for row in preview.rows:
+        values = "\n".join(f"{name}: {_short(value)}" for name, value in row.values.items())
+        if row.call is None:
+            result = Text("\n".join(f"{e.message} [{e.code}]" for e in row.errors), "red")
+        else:
+            call = {key: value for key, value in row.call.items() if key != "messageId" or not _derived(value)}
+            result = Text(json.dumps(call, ensure_ascii=False, indent=1))
+        table.add_row(str(row.row), Text(values), result)
+    out.print(table)
+    for warning in preview.warnings:
+        err.print(Text(warning, "yellow"))
+
+
+def _derived(message_id: object) -> bool:
+    return isinstance(message_id, str) and message_id.startswith("preview-")
+
+
+def _short(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 200 else text[:199] + "…"

@@ -1,0 +1,44 @@
+"""How a connector declares itself: its fields once, for validation, forms, docs and help."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from headrace.ports import Destination, Source, Tools
+
+FieldKind = Literal["text", "secret", "integer", "number", "boolean", "choice", "url", "path", "map", "list"]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One setting. ``name`` is what stands in ``headrace.yaml``; ``help`` is a sentence, ``example`` a value.
+
+    Values arrive at the connector as: text, url, path, choice → ``str``; secret → `Secret`; integer → ``int``;
+    number → ``float``; boolean → ``bool``; map → ``dict[str, Any]``; list → ``list[Any]``; absent → ``default``.
+    """
+
+    name: str
+    kind: FieldKind
+    help: str
+    required: bool = False
+    default: Any = None
+    example: Any = None
+    choices: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A connector: what it is called, what it needs, how it is made."""
+
+    type: str
+    title: str
+    summary: str
+    fields: tuple[Field, ...]
+    source: Callable[[Mapping[str, Any], Tools], Source] | None = None
+    destination: Callable[[Mapping[str, Any], Tools], Destination] | None = None
+    validate: Callable[[Mapping[str, Any]], list[tuple[str, str]]] | None = None
+    """Rules between fields: (field name, what is wrong and how to mend it) for each that is broken."""

@@ -1,0 +1,54 @@
+"""Run Query: the first rows of a sync's query, and beside each the call it becomes. Nothing is sent or remembered."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping as AnyMapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from headrace.calls.mapping import Mapping, rows_json
+from headrace.model import Failure, Sync
+
+_RUN = "preview"
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewRow:
+    """One row: its values, and either its call or why there is none."""
+
+    row: int
+    values: AnyMapping[str, Any]
+    call: AnyMapping[str, Any] | None
+    errors: Sequence[Failure]
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    columns: Sequence[tuple[str, str]]
+    rows: Sequence[PreviewRow]
+    warnings: Sequence[str]
+
+
+def preview(sync: Sync, table: pa.Table, as_of: int) -> Preview:
+    """Map a query's first rows as a run would. Raises `QueryError` where the columns cannot be mapped."""
+    batches = table.combine_chunks().to_batches()
+    batch = batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
+    mapping = Mapping(batch.schema, sync.call, sync.options, sync.limits)
+    mapped = mapping.map(batch, 1, _RUN, as_of)
+    numbers = mapped.calls.columns.column("row").to_pylist()
+    calls = dict(zip(numbers, mapped.calls.dicts(), strict=True))
+    texts = rows_json(batch, mapping.columns, sync.options)
+    rows = [
+        PreviewRow(number, json.loads(text), calls.get(number), _reasons(mapped.failures.get(number)))
+        for number, text in enumerate(texts, start=1)
+    ]
+    columns = [(column.name, str(column.type)) for column in mapping.columns]
+    return Preview(columns, rows, [*mapping.warnings, *mapped.notes])
+
+
+def _reasons(failure: Failure | None) -> list[Failure]:
+    return [] if failure is None else [failure]

@@ -1,0 +1,1 @@
+"""A run, step by step: plan → extract → deliver → finish. `coroutine.run_sync` is the whole way."""

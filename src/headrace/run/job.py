@@ -1,0 +1,75 @@
+"""What the steps of one run share while a worker is on it: the run, its sync, what it counted so far."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from headrace.aio import first
+from headrace.model import Check, Run, Sync
+from headrace.ports import Clock, Destination, ErrorFiles, Locks, SeenIds, Source, Stage, Store
+from headrace.retry import RetryPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """The ports a worker works with."""
+
+    store: Store
+    stage: Stage
+    errors: ErrorFiles
+    seen: SeenIds
+    locks: Locks
+    clock: Clock
+    open_source: Callable[[str], Source]
+    open_destination: Callable[[str], Destination]
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    mappers: int = 2  # parts being mapped at the same time: the machine's cores
+    open_parts: int = 2  # parts being delivered at the same time, per destination
+    part_rows: int = 65_536
+    part_bytes: int = 32 << 20  # of Arrow data, where rows are wide
+
+
+class Stopped(Exception):
+    """The worker was asked to stop, or the run to end; what is in flight settles, nothing new begins."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """Live counts of a run, for whoever watches. The ledger has the durable ones."""
+
+    phase: str = "planning"
+    extracted: int = 0
+    unmapped: int = 0
+    total: int | None = None  # calls to deliver per destination, once known
+    settled: dict[str, Counter[str]] = field(default_factory=dict)  # destination → outcome → calls
+    waiting: dict[str, str] = field(default_factory=dict)  # destination → why it is being waited for
+
+
+@dataclass(slots=True)
+class Job:
+    """One run in work. ``attempt`` fences every write to the ledger."""
+
+    run: Run
+    sync: Sync
+    attempt: int
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    tally: Tally = field(default_factory=Tally)
+    notices: list[str] = field(default_factory=list)  # warnings found on the way
+    checks: dict[str, Check] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        return self.run.id
+
+    def heed(self) -> None:
+        """Raise `Stopped` if the run is to stop."""
+        if self.stop.is_set():
+            raise Stopped
+
+    async def pause(self, clock: Clock, seconds: float) -> None:
+        """Sleep, unless the run is to stop: then raise `Stopped` at once."""
+        await first(clock.sleep(seconds), self.stop.wait())
+        self.heed()

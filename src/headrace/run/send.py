@@ -1,0 +1,89 @@
+"""One batch, sent until its outcome is known: retried, split, or given up with the cause."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from headrace.errors import DestinationDenied, DestinationDown, Unreachable
+from headrace.model import Failure
+from headrace.ports import Batch, Clock, Destination, Reply, Verdict
+from headrace.retry import RetryPolicy, wait
+from headrace.run.job import Job
+from headrace.run.lane import Lane
+
+Positions = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Sends batches of one run to one destination."""
+
+    name: str
+    destination: Destination
+    lane: Lane
+    job: Job
+    clock: Clock
+    retry: RetryPolicy
+
+    async def send(self, batch: Batch) -> Mapping[int, Failure]:
+        """Deliver the batch. Returns the calls that were refused, by position in the part; all others are in.
+
+        Raises `DestinationDenied` or `DestinationDown` when delivering makes no sense any more, and `Stopped`.
+        """
+        reply = await self._until_answered(batch)
+        if reply.verdict is Verdict.ACCEPTED:
+            return {int(batch.positions[index]): failure for index, failure in reply.failed.items()}
+        if reply.failed and len(batch) > len(reply.failed):  # it said which: the others go again without them
+            found = {int(batch.positions[index]): failure for index, failure in reply.failed.items()}
+            rest = [position for index, position in enumerate(batch.positions) if index not in reply.failed]
+            found.update(await self.send(Batch(batch.calls, batch.encoded, np.array(rest, np.int64), batch.number)))
+            return found
+        if len(batch) == 1:
+            return {int(batch.positions[0]): Failure(reply.code or "refused", _sentence(self.name, reply))}
+        # Refused as a whole for one bad call or for its size: halves, until the bad call is alone.
+        middle = len(batch) // 2
+        halves: dict[int, Failure] = {}
+        for half in (batch.positions[:middle], batch.positions[middle:]):
+            halves.update(await self.send(Batch(batch.calls, batch.encoded, half, batch.number)))
+        return halves
+
+    async def _until_answered(self, batch: Batch) -> Reply:
+        """Send until the answer is final: accepted or refused."""
+        began, tries = self.clock.monotonic(), 0
+        while True:
+            tries += 1
+            async with self.lane.turn(self.job):
+                reply = await self._once(batch)
+            if reply.verdict is Verdict.DENIED:
+                raise DestinationDenied(
+                    f"The destination {self.name!r} refuses us: {reply.reason}. Check its credentials and address.",
+                    code=reply.code or None,
+                )
+            if reply.verdict is not Verdict.RETRY:
+                self.job.tally.waiting.pop(self.name, None)
+                return reply
+            delay = wait(self.retry, tries, self.clock.random(), reply.after)
+            tried = self.clock.monotonic() - began
+            if tried + delay > self.retry.give_up_after:
+                raise DestinationDown(
+                    f"The destination {self.name!r} did not take a batch in {tries} tries over {tried:.0f} s: "
+                    f"{reply.reason}. Run the sync again when it works.",
+                )
+            if reply.after is not None:
+                self.lane.hold(delay)
+            self.job.tally.waiting[self.name] = f"try {tries + 1} in {delay:.1f} s: {reply.reason}"
+            await self.job.pause(self.clock, delay)
+
+    async def _once(self, batch: Batch) -> Reply:
+        try:
+            return await self.destination.send(batch)
+        except Unreachable as error:
+            return Reply(Verdict.RETRY, code=error.code, reason=error.message)
+
+
+def _sentence(name: str, reply: Reply) -> str:
+    return f"The destination {name!r} refused the call: {reply.reason or reply.code}"

@@ -1,0 +1,194 @@
+"""The worker: carries out the steps of runs, knows which run is in whose hands, and stops when asked to."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from headrace.config import sync_from_json
+from headrace.errors import HeadraceError, RunFailed, StageFull
+from headrace.model import Delivery, Problem, Run, RunState
+from headrace.ports import Destination
+from headrace.run.deliver import deliver
+from headrace.run.extract import extract
+from headrace.run.job import House, Job, Stopped
+from headrace.run.lane import Lane
+from headrace.run.send import Sender
+from headrace.run.settle import Settler
+
+Told = dict[str, str] | None  # a problem as JSON
+
+
+@dataclass(slots=True)
+class _Bench:
+    """What a worker has open for one job."""
+
+    job: Job
+    settler: Settler
+    senders: dict[str, Sender] = field(default_factory=dict)
+    deliveries: dict[tuple[int, str], Delivery] = field(default_factory=dict)
+    broken: dict[str, Told] = field(default_factory=dict)  # destinations to which delivering was given up
+    flushing: asyncio.Task[None] | None = None
+
+
+class Worker:
+    """Carries out steps by name, for any engine. `take` opens a run, `leave` closes it."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self._benches: dict[str, _Bench] = {}
+        self._lanes: dict[str, Lane] = {}
+        self._steps: dict[str, Callable[..., Awaitable[Any]]] = {
+            "plan": self._plan,
+            "extract": self._extract,
+            "outstanding": self._outstanding,
+            "deliver": self._deliver,
+            "finish": self._finish,
+        }
+
+    async def take(self, run: Run) -> Job:
+        """Take a live run up; from now on any earlier worker's writes are refused."""
+        attempt = await self.house.store.take(run.id, self.house.clock.now())
+        job = Job(run, sync_from_json(dict(run.spec)), attempt)
+        job.tally.settled = {name: Counter() for name in run.destinations}
+        self._benches[run.id] = _Bench(job, Settler(self.house, job))
+        return job
+
+    async def leave(self, run_id: str) -> None:
+        """Settle what is known and close what is open."""
+        bench = self._benches.pop(run_id)
+        if bench.flushing is not None:
+            bench.flushing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await bench.flushing
+        for sender in bench.senders.values():
+            await sender.destination.close()
+
+    async def do(self, step: str, run_id: str, *args: Any) -> Any:
+        """Carry out a step. Raises `Stopped`; every `RunFailed` becomes the run's problem."""
+        return await self._steps[step](self._benches[run_id], *args)
+
+    # ------------------------------------------------------------------------------------------------------- steps
+
+    async def _plan(self, bench: _Bench) -> dict[str, Any]:
+        """Open and check what the run needs before anything moves."""
+        job = bench.job
+        if job.run.state is RunState.DELIVERING:
+            self._open_destinations(bench)
+            return {"state": "staged", "problem": None}
+        job.tally.phase = "checking"
+        try:
+            self._open_destinations(bench)
+            checks = await asyncio.gather(*(s.destination.check() for s in bench.senders.values()))
+        except RunFailed as error:
+            return {"state": "new", "problem": _told(error)}
+        for name, check in zip(bench.senders, checks, strict=True):
+            job.checks[name] = check
+            if not check.ok:
+                words = " ".join(check.problems)
+                told = {"code": "destination_check", "message": f"The destination {name!r} is not ready: {words}"}
+                return {"state": "new", "problem": told}
+        return {"state": "new", "problem": None}
+
+    async def _extract(self, bench: _Bench) -> Told:
+        work = asyncio.ensure_future(extract(self.house, bench.job))
+        await asyncio.wait(
+            {work, stopping := asyncio.ensure_future(bench.job.stop.wait())}, return_when="FIRST_COMPLETED"
+        )
+        stopping.cancel()
+        if not work.done():  # the database may be silent for long; its statement is cancelled
+            work.cancel()
+            await asyncio.wait({work})
+            raise Stopped
+        try:
+            work.result()
+        except BaseExceptionGroup as group:  # from the parts that were mapped side by side
+            error = _first(group)
+            if not isinstance(error, RunFailed):
+                raise error from None
+            return _told(error)
+        except RunFailed as error:
+            return _told(error)
+        return None
+
+    async def _outstanding(self, bench: _Bench) -> list[tuple[str, list[int]]]:
+        """What is still to be delivered: part numbers by destination."""
+        job, work = bench.job, []
+        job.tally.phase = "delivering"
+        for name in job.run.destinations:
+            deliveries = await self.house.store.deliveries(job.id, name)
+            job.tally.total = sum(d.calls for d in deliveries)
+            for found in deliveries:
+                self._count_settled(bench, found)
+                bench.deliveries[found.seq, name] = found
+            work.append((name, [d.seq for d in deliveries if d.outcomes is None or 0 in d.outcomes]))
+        bench.flushing = asyncio.create_task(bench.settler.keep_flushing())
+        return work
+
+    async def _deliver(self, bench: _Bench, name: str, seq: int) -> Told:
+        if name in bench.broken:
+            return bench.broken[name]
+        try:
+            await deliver(self.house, bench.job, bench.senders[name], bench.settler, bench.deliveries[seq, name])
+        except StageFull:
+            raise  # our own trouble: the run stays as it is, and goes on when the disk works again
+        except RunFailed as error:
+            bench.broken.setdefault(name, _told(error))
+            return bench.broken[name]
+        return None
+
+    async def _finish(self, bench: _Bench, problem: Told) -> None:
+        await self.end(bench.job, Problem(**problem) if problem else None)
+
+    async def end(self, job: Job, problem: Problem | None, state: RunState | None = None) -> Run:
+        """End a run: failed with a problem, else by its counts. ``state`` overrides (cancelled)."""
+        store, house = self.house.store, self.house
+        run = await store.run(job.id)
+        assert run is not None
+        if state is None:
+            state = RunState.FAILED if problem else _verdict(run)
+        deliveries = await store.deliveries(job.id)
+        await house.seen.remember(job.id, deliveries)
+        ended = await store.finish(job.id, job.attempt, state, house.clock.now(), problem)
+        await house.stage.discard(job.id)
+        job.tally.phase = "ended"
+        return ended
+
+    # ------------------------------------------------------------------------------------------------------ helpers
+
+    def _open_destinations(self, bench: _Bench) -> None:
+        for name in bench.job.run.destinations:
+            destination = self.house.open_destination(name)
+            lane = self._lane(name, destination)
+            bench.senders[name] = Sender(name, destination, lane, bench.job, self.house.clock, self.house.retry)
+
+    def _lane(self, name: str, destination: Destination) -> Lane:
+        if name not in self._lanes:
+            self._lanes[name] = Lane(destination.limits, self.house.clock, self.house.open_parts)
+        return self._lanes[name]
+
+    def _count_settled(self, bench: _Bench, delivery: Delivery) -> None:
+        if delivery.outcomes:
+            for outcome, calls in Counter(delivery.outcomes).items():
+                if outcome:
+                    bench.settler.count(delivery.destination, outcome, calls)
+
+
+def _verdict(run: Run) -> RunState:
+    """Succeeded if every row is delivered or known as a duplicate; partial if each other one has its reason."""
+    assert all(counts.pending == 0 for counts in run.counts.values()), "a run ends when nothing is pending"
+    bad = any(counts.invalid or counts.rejected for counts in run.counts.values())
+    return RunState.PARTIAL if bad or run.unmapped else RunState.SUCCEEDED
+
+
+def _told(error: HeadraceError) -> dict[str, str]:
+    return {"code": error.code, "message": error.message}
+
+
+def _first(group: BaseExceptionGroup[Any]) -> BaseException:
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error

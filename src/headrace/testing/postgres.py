@@ -1,0 +1,211 @@
+"""A real, throw-away PostgreSQL server for tests: Debian's binaries, a free port of 127.0.0.1, gone afterwards."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from urllib.parse import quote
+
+import psycopg
+
+_TRIES = 5  # another process may take the free port between our look and the server's start
+
+
+def postgres_binaries() -> Path | None:
+    """The folder with ``initdb`` and ``postgres`` of the newest installed version, or None."""
+    found = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
+    if found:
+        return max(found, key=lambda folder: int(folder.parent.name))
+    on_path = shutil.which("initdb")
+    return Path(on_path).resolve().parent if on_path else None
+
+
+class PostgresServer:
+    """A server of one's own, for the length of a ``with``.
+
+    Over TCP every role needs its password (SCRAM). With ``tls`` the server offers TLS with a certificate for
+    ``localhost`` and 127.0.0.1, signed by ``ca_file``, and refuses connections without it. ``hba`` are lines put
+    before the others in ``pg_hba.conf``, ``settings`` server settings. Durability is off: it is fast, and forgets.
+    """
+
+    host = "127.0.0.1"
+    user = "postgres"
+    password = "let me in"
+
+    def __init__(
+        self, *, tls: bool = False, hba: Sequence[str] = (), settings: Mapping[str, str] | None = None
+    ) -> None:
+        self.port = 0
+        self.tls = tls
+        self._hba = tuple(hba)
+        self._settings = dict(settings or {})
+        self._folder = Path()
+        self._numbers = itertools.count(1)
+
+    @property
+    def socket_folder(self) -> str:
+        """Where the server's Unix socket is: a ``host`` that needs no password."""
+        return str(self._folder)
+
+    @property
+    def ca_file(self) -> Path:
+        """The authority that signed the server's certificate; with ``tls`` only."""
+        return self._folder / "ca.pem"
+
+    @property
+    def client_certificate(self) -> tuple[Path, Path]:
+        """Certificate and key of a client that the same authority signed; with ``tls`` only."""
+        return self._folder / "client.pem", self._folder / "client.key"
+
+    def url(self, database: str = "postgres") -> str:
+        """A libpq URL that logs in as the superuser."""
+        base = f"postgresql://{self.user}:{quote(self.password)}@{self.host}:{self.port}/{quote(database)}"
+        return base + (f"?sslmode=verify-full&sslrootcert={quote(str(self.ca_file))}" if self.tls else "")
+
+    def connect(self, database: str = "postgres") -> psycopg.Connection[tuple[Any, ...]]:
+        """A connection of the superuser, in autocommit."""
+        return psycopg.connect(self.url(database), autocommit=True)
+
+    def execute(self, sql: str, database: str = "postgres") -> list[tuple[Any, ...]]:
+        """Run statements as the superuser; the rows of the last one, if it has any."""
+        with self.connect(database) as connection:
+            cursor = connection.execute(sql.encode())
+            while cursor.nextset():
+                pass
+            return cursor.fetchall() if cursor.description else []
+
+    def create_database(self, sql: str = "") -> str:
+        """A fresh database, filled by ``sql``; its name."""
+        name = f"database_{next(self._numbers)}"
+        self.execute(f"create database {name}")
+        if sql:
+            self.execute(sql, name)
+        return name
+
+    def __enter__(self) -> PostgresServer:
+        binaries = postgres_binaries()
+        if binaries is None:
+            raise RuntimeError("No PostgreSQL server here: initdb was not found. Install postgresql (apt).")
+        self._folder = Path(tempfile.mkdtemp(prefix="headrace-pg-"))
+        try:
+            self._own(self._folder)
+            self._initialise(binaries)
+            self._start(binaries)
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop()
+
+    @property
+    def _data(self) -> Path:
+        return self._folder / "data"
+
+    def _initialise(self, binaries: Path) -> None:
+        password = self._write("password", self.password)
+        self._run(
+            [binaries / "initdb", "--pgdata", self._data, "--username", self.user, "--pwfile", password]
+            + ["--auth-local=trust", "--auth-host=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"]
+        )
+        kind = "hostssl" if self.tls else "host"
+        lines = [*self._hba, "local all all trust", f"{kind} all all 127.0.0.1/32 scram-sha-256"]
+        (self._data / "pg_hba.conf").write_text("\n".join(lines) + "\n")
+        if self.tls:
+            self._certify()
+
+    def _certify(self) -> None:
+        import trustme  # a dependency of tests with TLS alone
+
+        authority = trustme.CA()
+        server = authority.issue_cert("127.0.0.1", "localhost")
+        client = authority.issue_cert(common_name=self.user)
+        authority.cert_pem.write_to_path(str(self.ca_file))
+        for name, certificate in (("server", server), ("client", client)):
+            self._write(f"{name}.pem", b"".join(blob.bytes() for blob in certificate.cert_chain_pems))
+            self._write(f"{name}.key", certificate.private_key_pem.bytes())
+        # libpq refuses a key that belongs to somebody else
+        os.chown(self._folder / "client.key", os.getuid(), -1)
+        files = {"ssl_cert_file": "server.pem", "ssl_key_file": "server.key", "ssl_ca_file": "ca.pem"}
+        self._settings |= {"ssl": "on"} | {name: str(self._folder / file) for name, file in files.items()}
+
+    def _start(self, binaries: Path) -> None:
+        settings = {
+            "listen_addresses": self.host,
+            "unix_socket_directories": str(self._folder),
+            "fsync": "off",
+            "synchronous_commit": "off",
+            "full_page_writes": "off",
+            **self._settings,
+        }
+        options = " ".join(f"-c {name}={value}" for name, value in settings.items())
+        command = [binaries / "pg_ctl", "--pgdata", self._data, "--wait", "--log", self._folder / "log"]
+        for attempt in range(1, _TRIES + 1):
+            self.port = _free_port()
+            try:
+                self._run([*command, "--options", f"{options} -c port={self.port}", "start"])
+                return
+            except RuntimeError as error:
+                if attempt == _TRIES:
+                    raise RuntimeError(f"{error}\n{(self._folder / 'log').read_text()}") from error
+
+    def _stop(self) -> None:
+        pid_file = self._data / "postmaster.pid"
+        if pid_file.exists():
+            binaries = postgres_binaries()
+            assert binaries is not None
+            subprocess.run(
+                [binaries / "pg_ctl", "--pgdata", self._data, "--mode=immediate", "stop"],
+                user=_server_user(),
+                capture_output=True,
+                cwd="/",
+            )
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _write(self, name: str, content: str | bytes) -> Path:
+        path = self._folder / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        path.chmod(0o600)
+        self._own(path)
+        return path
+
+    def _own(self, path: Path) -> None:
+        user = _server_user()
+        if user is not None:
+            shutil.chown(path, user)
+        path.chmod(0o755 if path.is_dir() else 0o600)
+
+    def _run(self, command: Sequence[str | Path]) -> None:
+        # pg_ctl's child inherits its streams: without a file of its own for them we would wait for its end
+        with tempfile.TemporaryFile() as output:
+            done = subprocess.run(command, user=_server_user(), stdout=output, stderr=output, cwd="/")
+            if done.returncode:
+                output.seek(0)
+                raise RuntimeError(f"{Path(command[0]).name} failed: {output.read().decode(errors='replace')}")
+
+
+def _server_user() -> str | None:
+    """Whom the server runs as: PostgreSQL refuses root."""
+    if os.getuid() != 0:
+        return None
+    names = {entry.pw_name for entry in pwd.getpwall()}
+    return "postgres" if "postgres" in names else "nobody"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
