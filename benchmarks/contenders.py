@@ -18,7 +18,7 @@ SLOW_MS = 50  # the answer of an API on the other side of the country
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a contender says of its own work: without the start of its interpreter, or the floor's making of bodies."""
+    """How long it took. Headrace: the whole process; peers: their own account, without the start of the interpreter."""
 
     seconds: float
     cpu: float | None = None  # None: that of the process

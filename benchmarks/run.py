@@ -128,10 +128,10 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--full", action="store_true", help="30 million rows as well")
-    parser.add_argument("--only", default="", help="only contenders whose name begins so; several by |")
+    parser.add_argument("--only", default="", help="only contenders whose name begins so; several by +")
     options = parser.parse_args()
     facts = circumstances(options)
-    wanted = tuple(options.only.split("|"))
+    wanted = tuple(options.only.split("+"))
     with ExitStack() as stack:
         everybody = contenders(options.rows, postgresql(stack), full=options.full)
         chosen = [contender for contender in everybody if contender.key.startswith(wanted)]

@@ -77,6 +77,15 @@ def original_place(query: str, line: int, column: int, *, last_sync_time: int) -
     return place(query, before + column - 1, last_sync_time=last_sync_time)
 
 
+def relocated(error: QueryError, query: str, *, last_sync_time: int) -> QueryError:
+    """The error with its place, also in its words, in the user's query instead of the rendered one."""
+    if error.line is None or error.column is None:
+        return error
+    line, column = original_place(query, error.line, error.column, last_sync_time=last_sync_time)
+    message = error.message.replace(f"line {error.line}, column {error.column}", f"line {line}, column {column}")
+    return QueryError(message, line=line, column=column, code=error.code)
+
+
 def _line_column(text: str, offset: int) -> tuple[int, int]:
     before = text[: max(offset, 0)]
     return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1

@@ -71,7 +71,7 @@ json_texts = st.one_of(
             "123456789012345678901234567890",
             "1.50",
             "-0.0",
-            "1E400",
+            "1E300",
             ' { "a" : [ 1 , 2 ] } ',
             r'"\u00e9\ud83d\ude00"',
             "[[[]]]",
@@ -80,7 +80,9 @@ json_texts = st.one_of(
 )
 numerals = st.one_of(
     st.decimals(allow_nan=False, allow_infinity=False, places=4).map(lambda number: format(number, "f")),
-    st.sampled_from(["0", "5.00", "12.50", "-7", "1" * 60, "0." + "0" * 30 + "1", "1E-10", "0E-10", "NaN", "Infinity", "-Infinity"]),
+    st.sampled_from(
+        ["0", "5.00", "12.50", "-7", "1" * 60, "0." + "0" * 30 + "1", "1E-10", "0E-10", "NaN", "Infinity", "-Infinity"]
+    ),
 )
 
 
@@ -167,7 +169,9 @@ NESTED = [
     Kind(pa.list_(pa.string()), st.lists(st.none() | nasty_text, max_size=3)),
     Kind(pa.large_list(pa.binary()), st.lists(st.binary(max_size=3), max_size=2)),
     Kind(pa.list_(pa.decimal128(12, 2)), st.lists(decimals(12, 2), max_size=2)),
-    Kind(pa.list_(pa.timestamp("us")), st.lists(st.integers(-2 * 10**9, 4 * 10**9).map(lambda n: n * 10**6), max_size=2)),
+    Kind(
+        pa.list_(pa.timestamp("us")), st.lists(st.integers(-2 * 10**9, 4 * 10**9).map(lambda n: n * 10**6), max_size=2)
+    ),
     Kind(pa.list_(POINT), st.lists(st.none() | points, max_size=2)),
     Kind(POINT, points),
     Kind(

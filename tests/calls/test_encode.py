@@ -53,7 +53,7 @@ def batch(kind: CallKind, **columns: list[Any]) -> CallsBatch:
     return CallsBatch(kind, pa.RecordBatch.from_pydict(arrays))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(batches())
 @example(batch(CallKind.TRACK, name=[None]))
 @example(batch(CallKind.PAGE, timestamp=[FIRST, LAST, None]))
@@ -65,7 +65,7 @@ def test_the_text_says_what_the_dicts_say(calls: CallsBatch) -> None:
     assert [json.loads(text) for text in texts.to_pylist()] == list(calls.dicts())
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(batches(), st.data())
 def test_a_part_of_a_batch(calls: CallsBatch, data: st.DataObject) -> None:
     """Taken calls, sliced calls and stored calls say the same as before."""

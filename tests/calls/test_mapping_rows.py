@@ -45,6 +45,7 @@ MAP = Column([[("a", 1), ("x", 2)]], pa.map_(pa.string(), pa.int64()))
         ({"cart": json('{"a": 1, "x": 2}'), "cart.x": "v"}, '{"cart": {"a": 1, "x": "v"}}'),
         ({"cart.x": "v", "cart": json('{"a": 1, "x": 2}')}, '{"cart": {"a": 1, "x": "v"}}'),
         ({"cart": json("{}"), "cart.x": "v"}, '{"cart": {"x": "v"}}'),
+        ({"cart": json("null"), "cart.x": "v"}, '{"cart": {"x": "v"}}'),
         ({"cart": STRUCT, "cart.x": "v"}, '{"cart": {"a": 1, "x": "v"}}'),
         ({"cart": MAP, "cart.x": "v"}, '{"cart": {"a": 1, "x": "v"}}'),
         ({"cart": json('{"x": {"a": 1, "y": 2}}'), "cart.x.y": "v"}, '{"cart": {"x": {"a": 1, "y": "v"}}}'),
@@ -99,7 +100,7 @@ def test_objects_at_the_top(map_rows: MapRows, name: str) -> None:
     for whole in (text('{"a": 1, "x": 2}'), json('{"a": 1, "x": 2}'), STRUCT, MAP):
         assert added(map_rows, IDENTIFY, {name: whole}) == {name: parsed('{"a": 1, "x": 2}')}
         assert added(map_rows, IDENTIFY, {name: whole, f"{name}.x": "v"}) == {name: parsed('{"a": 1, "x": "v"}')}
-    for nothing in (text(None), text(" \n"), json(None), Column([None], pa.null())):
+    for nothing in (text(None), text(" \n"), json(None), json("null"), Column([None], pa.null())):
         assert added(map_rows, IDENTIFY, {name: nothing}) == {}
         assert added(map_rows, IDENTIFY, {name: nothing, f"{name}.x": "v"}) == {name: {"x": "v"}}
 
@@ -115,7 +116,17 @@ def test_null_in_context_is_left_out(map_rows: MapRows) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [text("{"), text("[]"), text("5"), text('"x"'), json("[1]"), json('"{}"'), Column([5], pa.int64()), Column([True])],
+    [
+        text("{"),
+        text("[]"),
+        text("5"),
+        text('"x"'),
+        text("null"),
+        json("[1]"),
+        json('"{}"'),
+        Column([5], pa.int64()),
+        Column([True]),
+    ],
 )
 def test_what_is_no_object(map_rows: MapRows, value: Column) -> None:
     """A row is refused where context, integrations, traits or relationshipAttributes is no JSON object."""

@@ -96,6 +96,7 @@ NESTED = pa.struct([("a", pa.list_(pa.float64())), ("t", pa.timestamp("ns")), ("
         (json('"text"'), '"text"'),
         (json("null"), "null"),
         (json("1.50"), "1.5"),
+        (json("[1E400, 1e-400]"), "[1e400, 1e-400]"),
         (one(b"\xff\x00", pa.binary()), '"/wA="'),
         (one(b"", pa.large_binary()), '""'),
         (one(b"abc", pa.binary(3)), '"YWJj"'),
@@ -203,6 +204,7 @@ def test_notes_count_what_is_not_finite() -> None:
         ),
         ("omit", {"cart": json('{"x": 1}'), "cart.x": text(None)}, '{"cart": {"x": 1}}'),
         ("omit", {"cart": text(None), "cart.x": text(None)}, "{}"),
+        ("omit", {"cart": json("{}"), "cart.x": text(None)}, '{"cart": {}}'),
     ],
 )
 def test_null(map_rows: MapRows, handling: str, columns: dict[str, Any], traits: str) -> None:
@@ -216,6 +218,13 @@ def test_null_by_column(map_rows: MapRows, handling: str, kept: str) -> None:
     """A column may differ from the sync's rule for NULL."""
     options = replace(OPTIONS, null_handling=handling, null_columns={"a": "omit" if handling == "send" else "send"})
     assert map_rows({"userId": "7", "a": text(None), "b": text(None)}, options=options).call()["traits"] == {kept: None}
+
+
+def test_null_by_column_on_the_way(map_rows: MapRows) -> None:
+    """A NULL that is sent stays, where all that would go on below it is left out."""
+    options = replace(OPTIONS, null_handling="omit", null_columns={"cart.x": "send"})
+    columns = {"userId": "7", "cart.x": text(None), "cart.x.y": text(None)}
+    assert map_rows(columns, options=options).call()["traits"] == {"cart": {"x": None}}
 
 
 # ----------------------------------------------------------------------------------------- words with a meaning of own
@@ -288,7 +297,11 @@ def test_lower_case_spares_what_has_a_meaning(map_rows: MapRows, name: str) -> N
 
 
 def test_no_relationship_attributes(map_rows: MapRows) -> None:
-    """NULL follows the sync's rule for NULL."""
+    """NULL follows the sync's rule for NULL, and blank text is as good as NULL."""
+    blank = map_rows(
+        {"groupId": "g", "relationshipAttributes": " "}, CallKind.GROUP, replace(OPTIONS, null_handling="omit")
+    )
+    assert blank.call()["traits"] == {}
     columns = {"groupId": "g", "relationshipAttributes": text(None)}
     sent = map_rows(columns, CallKind.GROUP).call()["traits"]
     assert sent == {"relationshipAttributes": None}

@@ -273,6 +273,17 @@ async def test_all_anonymous_ids_move(desk: Desk) -> None:
     assert desk.people() == 1
 
 
+async def test_an_email_that_lost_its_person(desk: Desk) -> None:
+    """Who was merged into a user with another address is not found by their own any more, in the same batch too."""
+    await desk.identify(
+        {"anonymous_id": "a", "body": {"email": "a@x.io", "m": 2}}, {"user_id": "7", "body": {"email": "b@x.io"}}
+    )
+    await desk.identify({"user_id": "7", "anonymous_id": "a"}, {"body": {"email": "a@x.io", "n": 1}})
+    assert desk.attributes("7") == {"email": "b@x.io", "m": 2}
+    assert desk.attributes("a@x.io") == {"email": "a@x.io", "n": 1}
+    assert desk.people() == 2
+
+
 # ------------------------------------------------------------------------------------------------------------ alias
 
 

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from headrace.errors import QueryError
 from headrace.query import LIMIT, VARIABLES, original_place, place, problems, render
 
-
 PATIENT = settings(deadline=None)  # the first reading of its kind compiles its tokens
 
 

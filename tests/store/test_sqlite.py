@@ -95,7 +95,8 @@ async def test_a_file_held_for_too_long(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 async def test_a_file_that_is_read_while_it_is_prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """SQLite refuses at once to change the journal of a file in use: we wait for its lock, and try again."""
+    """Where SQLite refuses to change the journal of a file in use, we wait for the file's lock and try again."""
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
     file = tmp_path / "store.sqlite"
     sql(file, "CREATE TABLE t (a)")
     reader = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
@@ -154,8 +155,9 @@ def locked_folder(request: pytest.FixtureRequest) -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-async def test_a_folder_without_write_access(locked_folder: Path) -> None:
+async def test_a_folder_without_write_access(locked_folder: Path, tmp_path: Path) -> None:
     """Where the folder or the file may not be written, the store says so at once."""
+    await (await open_store(tmp_path)).close()  # imports what somebody else may not be allowed to
     for home, fix in ((locked_folder, "write access"), (locked_folder / "deeper", "HEADRACE_HOME")):
         with without_rights(), pytest.raises(HeadraceError, match=fix) as refused:
             await open_store(home)

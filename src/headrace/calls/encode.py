@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
 from headrace.calls.batch import CallsBatch
 from headrace.model import CallKind
 
-_TEXT = (
-    ("user_id", "userId"),
-    ("anonymous_id", "anonymousId"),
-    ("group_id", "groupId"),
-    ("previous_id", "previousId"),
-)
 ISO_MILLIS = "%Y-%m-%dT%H:%M:%S%.3fZ"
 
 
@@ -49,34 +44,59 @@ def pipelines_json(
     ``ending`` (see `headrace.ports.Encoded`). ``object_type`` writes the type of a group's object into its traits,
     as Customer.io reads it.
     """
-    kind = calls.kind
-    pieces: list[pl.Expr] = [pl.lit(f'{{"type":"{kind.value}","messageId":'), quoted("message_id")]
-    for name, wire in _TEXT:
+    kind, pieces = calls.kind, [pl.lit(f'{{"type":"{calls.kind.value}"')]
+    for name, wire in _fields(kind):
         if calls.has(name):
-            pieces.append(_optional(wire, name))
-    if calls.has("name"):
-        pieces.append(_optional("event" if kind is CallKind.TRACK else "name", "name"))
-    if calls.has("category"):
-        pieces.append(_optional("category", "category"))
-    if calls.has("timestamp"):
-        stamp = pl.col("timestamp").dt.replace_time_zone(None).dt.to_string(ISO_MILLIS)
-        pieces.append(pl.concat_str(pl.lit(',"timestamp":"'), stamp, pl.lit('"')).fill_null(""))
-    for name in ("context", "integrations"):
-        if calls.has(name):
-            pieces.append(pl.concat_str(pl.lit(f',"{name}":'), pl.col(name)).fill_null(""))
+            pieces += _field(calls, name, f',"{wire}":')
     for name, text in (constants or {}).items():
         pieces.append(pl.lit(f',"{name}":{text}'))
-    if kind is CallKind.ALIAS:
-        pieces.append(pl.lit("}" + ending))
-    elif object_type and calls.has("object_type_id"):
-        pieces += [pl.lit(f',"{kind.body}":'), _with_object_type(), pl.lit("}" + ending)]
+    if kind is not CallKind.ALIAS:
+        body = _with_object_type() if object_type and calls.has("object_type_id") else pl.col("body")
+        pieces += [pl.lit(f',"{kind.body}":'), body]
+    return text_array(frame(calls).select(pl.concat_str([*pieces, pl.lit("}" + ending)])).to_series())
+
+
+def _fields(kind: CallKind) -> list[tuple[str, str]]:
+    return [
+        ("message_id", "messageId"),
+        ("user_id", "userId"),
+        ("anonymous_id", "anonymousId"),
+        ("group_id", "groupId"),
+        ("previous_id", "previousId"),
+        ("name", "event" if kind is CallKind.TRACK else "name"),
+        ("category", "category"),
+        ("timestamp", "timestamp"),
+        ("context", "context"),
+        ("integrations", "integrations"),
+    ]
+
+
+def _field(calls: CallsBatch, name: str, head: str) -> list[pl.Expr]:
+    """The pieces of one field: its head and its JSON; nothing for calls without it."""
+    column = calls.columns.column(name)
+    if name in ("context", "integrations"):
+        before, value, after = head, pl.col(name), ""
+    elif name == "timestamp":
+        before, after = head + '"', '"'
+        value = pl.col(name).dt.replace_time_zone(None).dt.to_string(ISO_MILLIS)
+    elif _harmless(column):
+        before, value, after = head + '"', pl.col(name), '"'
     else:
-        pieces += [pl.lit(f',"{kind.body}":'), pl.col("body"), pl.lit("}" + ending)]
-    return text_array(frame(calls).select(pl.concat_str(pieces)).to_series())
+        before, value, after = head, quoted(name), ""
+    pieces = [pl.lit(before), value, *([pl.lit(after)] if after else [])]
+    return [pl.concat_str(pieces).fill_null("")] if column.null_count else pieces
 
 
-def _optional(wire: str, name: str) -> pl.Expr:
-    return pl.concat_str(pl.lit(f',"{wire}":'), quoted(name)).fill_null("")
+def _harmless(column: pa.LargeStringArray) -> bool:
+    """Whether no text of a column has a character that JSON escapes: then quotes around it are enough.
+
+    Judged over the buffer at once: bytes of UTF-8 beyond ASCII are never quotes, backslashes or controls.
+    """
+    data = column.buffers()[2]
+    if data is None:
+        return True
+    octets = np.frombuffer(data, np.uint8)
+    return not bool(((octets < 0x20) | (octets == 0x22) | (octets == 0x5C)).any())
 
 
 def _with_object_type() -> pl.Expr:

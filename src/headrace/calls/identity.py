@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from headrace.calls.jsontext import strip_zeros
 from headrace.calls.timestamps import native
-from headrace.calls.values import Column, Work, trimmed, iso_text
+from headrace.calls.values import Column, Work, dates, iso_text, trimmed
 
 
 def identifier(work: Work, column: Column, *, moments: bool = True) -> tuple[pl.Expr, pl.Expr | None]:
@@ -36,7 +36,7 @@ def identifier(work: Work, column: Column, *, moments: bool = True) -> tuple[pl.
     if moments and types.is_timestamp(kind):
         return work.add(iso_text(native(work.frame[column.key], work.options.timezone))), None
     if moments and types.is_date(kind):
-        return col.cast(pl.Date).cast(pl.String), None
+        return work.add(dates(work.frame[column.key]).cast(pl.String)), None
     filled = pl.Series(work.batch.column(column.index).is_valid())
     return pl.lit(None, pl.String), work.add(filled)
 

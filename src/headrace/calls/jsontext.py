@@ -25,29 +25,41 @@ from headrace.calls.batch import JSON_FIELD, NUMERIC_FIELD, iso
 from headrace.model import MapOptions
 
 _local = threading.local()
-# DuckDB's parser takes NaN, Infinity and trailing commas; text that holds such is judged once more, strictly.
-_SUSPICIOUS = r"NaN|Infinity|,\s*[\]}]"
+_TRAILING_COMMA = r",\s*[\]}]"
 _raw = msgspec.json.Decoder(msgspec.Raw)
 _object = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _EXACT_TO = 2**53
 
 
+def valid(texts: pl.Series) -> pl.Series:
+    """Which texts are JSON; null stays null."""
+    return _judged(texts, "json_valid(t)").cast(pl.Boolean)
+
+
 def kinds(texts: pl.Series) -> pl.Series:
     """What each JSON text is: ``OBJECT``, ``ARRAY``, ``VARCHAR``, …; null where it is null or no JSON."""
+    return _judged(texts, "CASE WHEN json_valid(t) THEN json_type(t) END").cast(pl.String)
+
+
+def _judged(texts: pl.Series, judgement: str) -> pl.Series:
     if len(texts) == texts.null_count():
-        return pl.Series([None] * len(texts), dtype=pl.String)
+        return pl.Series([None] * len(texts))
     con = getattr(_local, "duckdb", None)
     if con is None:
         con = _local.duckdb = duckdb.connect(":memory:", config={"threads": 1})
     frame = texts.alias("t").to_frame().to_arrow()  # DuckDB finds it by this name
-    judged = con.sql("SELECT CASE WHEN json_valid(t) THEN json_type(t) END AS k FROM frame").to_arrow_table()
+    found = pl.Series(con.sql(f"SELECT {judgement} AS k FROM frame").to_arrow_table()["k"])
     del frame
-    found = pl.Series(judged["k"]).cast(pl.String)
-    doubtful = texts.str.contains(_SUSPICIOUS).fill_null(False)
-    for position in doubtful.arg_true():
+    for position in _doubtful(texts).arg_true():
         if not strictly_valid(texts[position]):
-            found[position] = None
+            found[position] = False if found.dtype == pl.Boolean else None
     return found
+
+
+def _doubtful(texts: pl.Series) -> pl.Series:
+    """DuckDB's parser takes NaN, Infinity and trailing commas; text that holds such is judged once more, strictly."""
+    named = texts.str.contains("NaN", literal=True) | texts.str.contains("Infinity", literal=True)
+    return (named | texts.str.contains(_TRAILING_COMMA)).fill_null(False)
 
 
 def strictly_valid(text: str) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping as AnyMapping
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ from headrace.calls.objects import Writer, json_of
 from headrace.calls.placement import Branch, check_names, place
 from headrace.calls.rules import Rule, requirements, too_large
 from headrace.calls.timestamps import moments
-from headrace.calls.values import Column, Value, Work, frame_of, value, without_views
+from headrace.calls.values import Column, Value, Work, frame_of, value, in_plain_types
 from headrace.model import CallKind, Failure, MapOptions, RowLimits
 
 _ODD = "The column '{name}' held NaN, Infinity or a year beyond 9999, which JSON cannot hold; null was sent."
@@ -52,7 +52,6 @@ class _Draft:
 
     envelope: dict[str, pl.Expr] = field(default_factory=dict)
     rules: list[Rule] = field(default_factory=list)
-    last: list[Rule] = field(default_factory=list)  # rules that come after what the call must have
     odd: dict[str, pl.Expr] = field(default_factory=dict)
 
 
@@ -76,7 +75,7 @@ class Mapping:
 
     def map(self, batch: pa.RecordBatch, first_row: int, run_id: str, as_of: int) -> Mapped:
         """Map one batch whose first row has number ``first_row`` in the run."""
-        batch = without_views(batch)
+        batch = in_plain_types(batch)
         work = Work(batch, frame_of(batch, self.columns, self.options), self.options)
         work.frame = work.frame.with_columns(row=pl.int_range(first_row, first_row + batch.num_rows, eager=True))
         values = {column.index: value(work, column) for column in self.columns if self._in_an_object(column)}
@@ -85,7 +84,6 @@ class Mapping:
         self._identify(work, draft, run_id)
         self._objects(work, draft, values, omit)
         draft.rules += requirements(self.call, self.options, draft.envelope, self._email(work, values))
-        draft.rules += draft.last
         return self._finish(work, draft, values, first_row, as_of)
 
     # ------------------------------------------------------------------------------------------------- the envelope
@@ -111,13 +109,12 @@ class Mapping:
     def _wire_of_name(self) -> str:
         return "event" if self.call is CallKind.TRACK else "name"
 
-    def _checked(self, work: Work, draft: _Draft, index: int, wire: str, *, last: bool = False) -> pl.Expr:
+    def _checked(self, work: Work, draft: _Draft, index: int, wire: str) -> pl.Expr:
         column = self.columns[index]
         text, bad = identifier(work, column, moments=wire not in ("event", "name", "category"))
         if bad is not None:
             message = f"{wire!r} is neither text nor a number. Convert the column {column.name!r} in the query."
-            rules = draft.last if last else draft.rules
-            rules.append(Rule(bad, Failure(f"bad_type:{wire}", message, column.name)))
+            draft.rules.append(Rule(bad, Failure(f"bad_type:{wire}", message, column.name)))
         return text
 
     def _timestamp(self, work: Work, draft: _Draft, column: Column) -> None:
@@ -152,8 +149,12 @@ class Mapping:
 
         A column without NULLs in this batch takes the faster way.
         """
-        in_body = self.placement.paths[index][0] not in ("context", "integrations")
-        return (self.omit[index] or not in_body) and batch.column(index).null_count > 0
+        if self._in_context(index):
+            return True
+        return self.omit[index] and batch.column(index).null_count > 0
+
+    def _in_context(self, index: int) -> bool:
+        return self.placement.paths[index][0] in ("context", "integrations")
 
     def _objects(self, work: Work, draft: _Draft, values: dict[int, Value], omit: dict[int, bool]) -> None:
         for name, branch in (("context", self.placement.context), ("integrations", self.placement.integrations),
@@ -164,10 +165,13 @@ class Mapping:
         for index, found in values.items():
             if found.bad is not None:
                 name = self.columns[index].name
-                message = f"The column {name!r} holds text that is no JSON. Mend it in the source."
-                draft.rules.append(Rule(found.bad, Failure("bad_json", message, name)))
+                what = "number" if self.columns[index].numeric else "JSON"
+                message = f"The column {name!r} holds text that is no {what}. Mend it in the source."
+                draft.rules.append(Rule(found.bad, Failure(f"bad_{what.lower()}", message, name)))
             if found.odd is not None:
                 draft.odd[self.columns[index].name] = found.odd
+            if self._in_context(index):
+                values[index] = _absent_if_null(found, self.columns[index])
         writer = Writer(work, self.columns, values, omit)
         for name in ("context", "integrations"):
             text = writer.optional(getattr(self.placement, name))
@@ -183,12 +187,14 @@ class Mapping:
         """A whole column that must be an object: JSON, a struct, or text of one; blank text is null."""
         column, known = self.columns[index], values[index]
         texts = work.frame.select(known.text if not known.plain or column.text else json_of(known)).to_series()
-        if texts.dtype == pl.String and column.text:
-            texts = texts.set((texts.str.strip_chars() == "").fill_null(False), None)
+        given = pl.Series(work.batch.column(index).is_valid())
+        if column.text:
+            blank = (texts.str.strip_chars() == "").fill_null(False)
+            texts, given = texts.set(blank, None), given & ~blank
         kinds = jsontext.kinds(texts)
         if column.json:
-            texts = texts.set((kinds == "NULL").fill_null(False), None)
-        bad = work.add(texts.is_not_null() & (kinds != "OBJECT").fill_null(True))
+            given = given & (kinds != "NULL").fill_null(True)
+        bad = work.add(given & (kinds != "OBJECT").fill_null(True))
         message = f"{field_name!r} is not an object. Build it with your database's JSON functions."
         draft.rules.append(Rule(bad, Failure(f"bad_type:{field_name}", message, column.name)))
         clean = work.add(texts.set((kinds != "OBJECT").fill_null(True), None))
@@ -202,11 +208,12 @@ class Mapping:
                 continue
             if key == "relationshipAttributes" and self.call is CallKind.GROUP:
                 self._parse_object(work, draft, values, index, key)
+                omit[index] = self.omit[index]  # blank text has become NULL
             elif key == "_update" and self.call is CallKind.IDENTIFY:
                 self._update_flag(work, draft, values, index)
                 omit[index] = True
             elif key.lower() in ("object_type_id", "objecttypeid") and self.call is CallKind.GROUP:
-                text = self._checked(work, draft, index, key, last=True)
+                text = self._checked(work, draft, index, key)
                 if key.lower() == "object_type_id":
                     values[index] = Value(text, plain=True)
                 elif "object_type_id" not in self.placement.body.children:
@@ -217,7 +224,10 @@ class Mapping:
         if pa.types.is_boolean(column.type):
             values[index] = Value(pl.col(column.key), plain=True)
             return
-        text = pl.col(column.key) if column.text or column.json else identifier(work, column)[0]
+        if column.json:
+            text = pl.coalesce(work.add(from_json(work.frame[column.key])[0]), pl.col(column.key))
+        else:
+            text = pl.col(column.key) if column.text else identifier(work, column)[0]
         word = text.str.strip_chars().str.strip_chars('"').str.to_lowercase()
         flag = pl.when(word.is_in(_TRUE)).then(True).when(word.is_in(_FALSE)).then(False)
         given = work.add(pl.Series(work.batch.column(index).is_valid()))
@@ -234,7 +244,10 @@ class Mapping:
         if not self.options.email_identity:
             return None
         if isinstance(index, int):
-            return pl.col(self.columns[index].key) if self.columns[index].text else None
+            column = self.columns[index]
+            if column.json:
+                return _json_text(pl.col(column.key))
+            return pl.col(column.key) if column.text else None
         if body.own is None:
             return None
         traits = work.frame.select(values[body.own].text).to_series().to_list()
@@ -312,7 +325,7 @@ class Mapping:
 
 def rows_json(batch: pa.RecordBatch, columns: Sequence[Column], options: MapOptions) -> list[str]:
     """Each row as a JSON object, column name → value; text that should be JSON but is not stays text."""
-    batch = without_views(batch)
+    batch = in_plain_types(batch)
     work = Work(batch, frame_of(batch, list(columns), options), options)
     tree, values = Branch(), {}
     for column in columns:
@@ -329,3 +342,15 @@ def rows_json(batch: pa.RecordBatch, columns: Sequence[Column], options: MapOpti
 def _one(series: pl.Series) -> pa.Array:
     array = series.to_arrow()
     return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+
+
+def _absent_if_null(value: Value, column: Column) -> Value:
+    """A value of context or integrations: whatever would be sent as null is left out there."""
+    if not column.json:
+        return replace(value, odd=None)
+    return replace(value, text=pl.when(value.text.str.strip_chars() != "null").then(value.text), odd=None)
+
+
+def _json_text(json_column: pl.Expr) -> pl.Expr:
+    """The texts among JSON values."""
+    return pl.when(json_column.str.strip_chars().str.starts_with('"')).then(json_column.str.json_path_match("$"))

@@ -51,11 +51,15 @@ class Writer:
         if value.plain:  # numbers, text and the like are no objects, whatever they look like
             is_object = pl.repeat(False, frame.height, eager=True)
         else:
-            is_object = (jsontext.kinds(frame["own"]) == "OBJECT").fill_null(False)
+            kinds = jsontext.kinds(frame["own"])
+            is_object = (kinds == "OBJECT").fill_null(False)
+            frame = frame.with_columns(own=frame["own"].set((kinds == "NULL").fill_null(False), None))
         clash = self.work.add(frame["own"].is_not_null() & ~is_object)
         self.conflicts.append((index, clash))
         base = frame["own"].set(~is_object, None)
         merged = [jsontext.merge(b, o) for b, o in zip(base.to_list(), frame["over"].to_list(), strict=True)]
+        if not self.omit.get(index, False):  # NULL is sent, and nothing is left below it that would say more
+            merged = [None if b is None and m == _EMPTY else m for b, m in zip(base.to_list(), merged, strict=True)]
         return self.work.add(pl.Series(merged, dtype=pl.String))
 
     def _children(self, branch: Branch) -> pl.Expr:

@@ -32,7 +32,8 @@ _CONTEXT_CHILDREN = {
         "screen"
     ).split()
 }
-_GROUP_FIELDS = (("relationshipAttributes",), ("objectTypeId",))  # they mean something by this spelling
+# Fields of a group's traits that mean something: spelled as the API spells them, since databases fold case.
+_GROUP_FIELDS = {name.lower(): name for name in ("relationshipAttributes", "objectTypeId", "object_type_id")}
 _DOT = re.compile(r"(?<!\\)\.")
 
 
@@ -132,9 +133,9 @@ def _body_path(kind: CallKind, segments: tuple[str, ...], lower_case: bool) -> t
     rest = segments[1:] if absolute else segments
     if kind is CallKind.IDENTIFY and [segment.lower() for segment in rest] == ["_update"]:
         rest = ("_update",)
-    if not lower_case or (kind is CallKind.GROUP and rest[:1] in _GROUP_FIELDS):
-        return (kind.body, *rest)
-    return (kind.body, *(segment.lower() for segment in rest))
+    if kind is CallKind.GROUP and rest and rest[0].lower() in _GROUP_FIELDS:
+        return (kind.body, _GROUP_FIELDS[rest[0].lower()], *rest[1:])
+    return (kind.body, *(segment.lower() if lower_case else segment for segment in rest))
 
 
 def _put(placement: Placement, kind: CallKind, path: tuple[str, ...], index: int) -> None:

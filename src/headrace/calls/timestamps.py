@@ -9,6 +9,7 @@ import polars as pl
 
 # Microseconds of 0001-01-01T00:00:00Z and of the moment before 10000-01-01T00:00:00Z: what ISO 8601 can spell.
 _FIRST, _LAST = -62_135_596_800_000_000, 253_402_300_799_999_999
+_DAY, _END_OF_2099 = 86_400_000_000, 4_102_444_799_999_999
 _ISO = (
     r"^\s*(\d{4}-\d{2}-\d{2})(?:[Tt ](\d{2}:\d{2})(?::(\d{2}))?(?:[.,](\d{1,9}))?)?"
     r"\s*(?:([Zz])|([+-])(\d{2})(?::?(\d{2}))?)?\s*$"
@@ -22,7 +23,8 @@ def moments(column: pl.Series, zone: str) -> pl.Series:
     if kind == pl.String:
         found = _from_text(column, zone)
     elif kind == pl.Date:
-        found = localized(column.cast(pl.Datetime("us")), zone)
+        days = column.to_physical().cast(pl.Int64)
+        found = localized((days * 86_400_000_000).cast(pl.Datetime("us")), zone)
     elif isinstance(kind, pl.Datetime):
         found = native(column, zone)
     elif kind.is_decimal():
@@ -60,7 +62,9 @@ def localized(column: pl.Series, zone: str) -> pl.Series:
     known = column.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
     found = known.dt.convert_time_zone("UTC")
     # Polars knows the zones' rules up to 2099; what it does not know, or what lies in a gap, goes one by one.
-    gaps = (column.is_not_null() & (found.is_null() | (column.dt.year() > 2099))).fill_null(False).arg_true()
+    ticks = column.to_physical()
+    spelled = (ticks >= _FIRST + _DAY) & (ticks <= _LAST - _DAY)  # what Python's datetime can hold, in any zone
+    gaps = (spelled & (found.is_null() | (ticks > _END_OF_2099))).fill_null(False).arg_true()
     if len(gaps):
         place = ZoneInfo(zone)
         moved = [_shift(local, place) for local in column.gather(gaps).to_list()]

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import Literal
 
 import polars as pl
 import pyarrow as pa
@@ -24,7 +26,10 @@ from headrace.calls.encode import ISO_MILLIS
 from headrace.calls.timestamps import native
 from headrace.model import MapOptions
 
-_NUMBER = r"^-?\d+(\.\d+)?$"
+_NUMBER = r"^-?(0|[1-9]\d*)(\.\d+)?$"
+_PLAIN = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary(), pa.float16(): pa.float32()}
+_LONGEST_NUMBER = 2_000  # digits; beyond, an exponent is kept
+_FIRST_DAY, _LAST_DAY = -719_162, 2_932_896  # 0001-01-01 and 9999-12-31, in days since 1970
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,8 @@ class Column:
     def of(cls, index: int, field: pa.Field) -> Column:
         kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
         said = (field.metadata or {}).get(b"headrace")
-        return cls(index, field.name, kind, said == JSON_FIELD[b"headrace"], said == NUMERIC_FIELD[b"headrace"])
+        numeric = said == NUMERIC_FIELD[b"headrace"] or _beyond(kind)
+        return cls(index, field.name, kind, said == JSON_FIELD[b"headrace"], numeric)
 
     @property
     def key(self) -> str:
@@ -85,17 +91,22 @@ class Work:
         return pl.col(name)
 
 
+def _beyond(kind: pa.DataType) -> bool:
+    """Decimals that polars cannot hold."""
+    return bool(pa.types.is_decimal256(kind) or (pa.types.is_decimal(kind) and kind.scale < 0))
+
+
 def is_text(kind: pa.DataType) -> bool:
     return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
 
 
-def without_views(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The batch with view types as plain ones: not everything that we do with Arrow can take views."""
-    plain = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}
-    if not any(kind in plain for kind in batch.schema.types):
+def in_plain_types(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch without types that not everything here can take: views as plain ones, decimals over 128 bits as text."""
+    types = [_PLAIN.get(kind, pa.string() if _beyond(kind) else kind) for kind in batch.schema.types]
+    if types == batch.schema.types:
         return batch
-    arrays = [array.cast(plain.get(array.type, array.type)) for array in batch.columns]
-    fields = [f.with_type(plain.get(f.type, f.type)) for f in batch.schema]
+    arrays = [array.cast(kind) for array, kind in zip(batch.columns, types, strict=True)]
+    fields = [f.with_type(kind) for f, kind in zip(batch.schema, types, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
 
 
@@ -119,7 +130,7 @@ def value(work: Work, column: Column) -> Value:
     if column.json:
         return _json(work, column)
     if column.numeric:
-        return _numeric(column, options)
+        return _numeric(work, column)
     if _deep(kind, options):
         return _deep_value(work, column)
     if types.is_floating(kind):
@@ -127,7 +138,10 @@ def value(work: Work, column: Column) -> Value:
         return Value(pl.when(~odd).then(col), plain=True, odd=odd)
     if types.is_decimal(kind):
         text = col.cast(pl.String)
-        return Value(text, plain=True) if options.decimals == "string" else Value(trimmed(text), plain=False)
+        if options.decimals == "string":
+            return Value(text, plain=True)
+        cut = text.str.strip_chars_end("0").str.strip_chars_end(".")
+        return Value(cut if kind.scale > 0 else text, plain=False)
     if types.is_integer(kind) and options.big_integers == "string" and kind.bit_width == 64:
         big = (col > 2**53) | (col < -(2**53)) if types.is_signed_integer(kind) else col > 2**53
         text = col.cast(pl.String)
@@ -136,7 +150,8 @@ def value(work: Work, column: Column) -> Value:
         stamp = work.add(iso_text(native(work.frame[column.key], options.timezone)))
         return Value(stamp, plain=True, odd=col.is_not_null() & stamp.is_null())
     if types.is_date(kind):
-        return Value(col.cast(pl.Date), plain=True)
+        days = work.add(dates(work.frame[column.key]))
+        return Value(days, plain=True, odd=col.is_not_null() & days.is_null())
     if types.is_time(kind):
         return Value(trimmed(col.dt.to_string("%H:%M:%S%.9f")), plain=True)
     if types.is_duration(kind):
@@ -168,17 +183,42 @@ def trimmed(text: pl.Expr) -> pl.Expr:
 
 def _json(work: Work, column: Column) -> Value:
     col = pl.col(column.key)
-    kinds = work.add(jsontext.kinds(work.frame[column.key]))
-    return Value(col, plain=False, bad=col.is_not_null() & kinds.is_null())
+    valid = jsontext.valid(work.frame[column.key])
+    return Value(col, plain=False, bad=None if valid.all() else work.add(~valid.fill_null(True)))
 
 
-def _numeric(column: Column, options: MapOptions) -> Value:
-    col = pl.col(column.key)
-    number = col.str.contains(_NUMBER)
-    odd = col.is_not_null() & ~number
-    if options.decimals == "string":
-        return Value(pl.when(number).then(col), plain=True, odd=odd)
-    return Value(pl.when(number).then(trimmed(col)), plain=False, odd=odd)
+def dates(column: pl.Series) -> pl.Series:
+    """Dates that ISO 8601 can spell; others become null, and would be the end of polars."""
+    days = column.to_physical() if column.dtype == pl.Date else column.to_physical() // 86_400_000
+    return days.set((days < _FIRST_DAY) | (days > _LAST_DAY), None).cast(pl.Int32).cast(pl.Date)
+
+
+def _numeric(work: Work, column: Column) -> Value:
+    given = work.frame[column.key]
+    plain = given.str.contains(_NUMBER)
+    if plain.all():
+        bad, col, odd = None, pl.col(column.key), None
+    else:  # exponents, NaN, infinities: one by one
+        numbers = [text if ok or text is None else _in_digits(text) for text, ok in zip(given, plain, strict=True)]
+        bad = work.add(pl.Series([number is False for number in numbers], dtype=pl.Boolean))
+        col = work.add(pl.Series([number or None for number in numbers], dtype=pl.String))
+        odd = pl.col(column.key).is_not_null() & col.is_null() & ~bad
+    if work.options.decimals == "string":
+        return Value(col, plain=True, bad=bad, odd=odd)
+    return Value(trimmed(col), plain=False, bad=bad, odd=odd)
+
+
+def _in_digits(number: str) -> str | Literal[False] | None:
+    """A number's digits; None if it is not finite, False if it is no number."""
+    try:
+        value = Decimal(number)
+    except InvalidOperation:
+        return False
+    if not value.is_finite():
+        return None
+    _, digits, exponent = value.as_tuple()
+    short = isinstance(exponent, int) and abs(exponent) + len(digits) <= _LONGEST_NUMBER
+    return f"{value:f}" if short else str(value)
 
 
 def _durations(series: pl.Series) -> pl.Series:

@@ -162,14 +162,15 @@ def reset(project: Path, sync: str, cursor: int) -> None:
 
 
 @cli.command()
-@click.option(
-    "--keep", type=click.Path(path_type=Path, file_okay=False), help="Make the demo in this folder and keep it."
-)
-def demo(keep: Path | None) -> None:
-    """The main job, offline, in seconds: a sample warehouse, syncs, runs, and what arrived."""
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path("headrace-demo"))
+def demo(folder: Path) -> None:
+    """The main job, offline, in seconds: a sample warehouse, syncs, runs, and what arrived.
+
+    FOLDER, by default headrace-demo, becomes a project to play with; an earlier demo in it is replaced.
+    """
     from headrace.demo import run_demo
 
-    sys.exit(run_async(run_demo(keep)))
+    sys.exit(run_async(run_demo(folder)))
 
 
 def main() -> None:

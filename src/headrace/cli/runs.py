@@ -55,19 +55,24 @@ def _interruptible() -> Iterator[_Interrupt]:
 
 async def run_syncs(project: Path, names: Sequence[str], *, fresh: bool, quiet: bool, json_output: bool) -> int:
     """Run syncs one after another; without names, every enabled one."""
-    done: list[Run] = []
     async with opened(project, os.environ) as app:
         chosen = [app.sync(name).name for name in names] or await _enabled(app)
-        with _interruptible() as interrupt:
-            for name in chosen:
-                if interrupt.asked:
-                    break
-                done.append(await _one(app, name, fresh, quiet or json_output, interrupt))
+        done = await run_each(app, chosen, fresh=fresh, quiet=quiet or json_output)
     if json_output:
         show.print_json({"runs": [show.run_fact(run) for run in done]})
     else:
         _tell(done)
-    return 0 if all(run.state in _GOOD for run in done) and not interrupt.asked else 1
+    return 0 if all(run.state in _GOOD for run in done) and len(done) == len(chosen) else 1
+
+
+async def run_each(app: App, names: Sequence[str], *, fresh: bool = False, quiet: bool = False) -> list[Run]:
+    """Run syncs one after another with progress bars; Ctrl-C ends the list early."""
+    done: list[Run] = []
+    with _interruptible() as interrupt:
+        for name in names:
+            if not interrupt.asked:
+                done.append(await _one(app, name, fresh, quiet, interrupt))
+    return done
 
 
 async def _enabled(app: App) -> list[str]:

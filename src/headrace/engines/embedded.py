@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-from headrace.errors import Fenced, HeadraceError, RunLive, StageFull
+from headrace.errors import HeadraceError, RunFailed, RunLive, StageFull
 from headrace.model import Problem, Run, RunState
 from headrace.run.coroutine import run_sync
 from headrace.run.job import Job, Stopped
@@ -27,9 +28,9 @@ class _Ctx:
     async def gather(self, work: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
         """All of them to their end, even when one stops: what is in flight must settle."""
         results = await asyncio.gather(*work, return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
+        errors = [result for result in results if isinstance(result, BaseException)]
+        for error in sorted(errors, key=lambda error: isinstance(error, Stopped)):  # the cause before who heeded it
+            raise error
         return results
 
 
@@ -70,9 +71,9 @@ class EmbeddedEngine:
         except Stopped:
             if await store.cancel_requested(run_id):
                 await self._worker.end(job, Problem("cancelled", "The run was cancelled."), RunState.CANCELLED)
-        except (Fenced, StageFull):
-            raise  # replaced, or our disk is full: the ledger stays as it is
-        except HeadraceError as error:
+        except StageFull:
+            raise  # our own trouble, as is any error that is not the run's: it stays as it is, to be continued
+        except RunFailed as error:
             await self._worker.end(job, Problem(error.code, error.message))
         finally:
             asking.cancel()
@@ -82,6 +83,7 @@ class EmbeddedEngine:
         return ended
 
     async def _heed_cancel(self, job: Job) -> None:
-        while not await self._house.store.cancel_requested(job.id):
-            await self._house.clock.sleep(_ASK_EVERY)
-        job.stop.set()
+        with contextlib.suppress(HeadraceError):  # of the store; the steps will meet it too
+            while not await self._house.store.cancel_requested(job.id):
+                await self._house.clock.sleep(_ASK_EVERY)
+            job.stop.set()

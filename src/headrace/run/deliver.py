@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -70,12 +70,13 @@ async def _send_all(
     lane = sender.lane
     errors: list[Exception] = []
 
+    def known(taken: Positions, refused: Mapping[int, Failure]) -> None:
+        settler.delivered(progress, taken)
+        settler.failed(progress, calls, refused, Settled.REJECTED)
+
     async def one(positions: Positions, number: int) -> None:
         try:
-            refused = await sender.send(Batch(calls, encoded, positions, number))
-            taken = positions[~np.isin(positions, list(refused))] if refused else positions
-            settler.delivered(progress, taken)
-            settler.failed(progress, calls, refused, Settled.REJECTED)
+            await sender.send(Batch(calls, encoded, positions, number), known)
         except Exception as error:
             errors.append(error)
         settler.then(lane.unsettled.release, urgent_at=lane.urgent_at)

@@ -19,7 +19,7 @@ from headrace.calls.mapping import Mapped, Mapping
 from headrace.errors import QueryError
 from headrace.model import Delivery, Part, Settled, SyncState
 from headrace.ports import Source, Staged
-from headrace.query import render
+from headrace.query import relocated, render
 from headrace.run.job import House, Job
 
 _LEDGER_EVERY = 0.5  # seconds between two entries of finished parts
@@ -41,7 +41,7 @@ async def extract(house: House, job: Job) -> None:
     await house.stage.discard(job.id)
     job.tally.phase = "extracting"
     cursor = max(0, job.run.cursor - job.sync.lookback)
-    sql = render(job.sync.query, last_sync_time=cursor)
+    sql = render(job.sync.query, last_sync_time=cursor, limit=job.sync.limits.query)
     source = house.open_source(job.sync.source)
     try:
         as_of = math.floor((await source.now()).timestamp())

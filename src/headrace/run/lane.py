@@ -20,7 +20,8 @@ class Lane:
         self._clock = clock
         at_once = 1 if limits.ordered else limits.in_flight
         self._in_flight = asyncio.Semaphore(at_once)
-        self.unsettled = asyncio.Semaphore(2 * at_once)  # batches sent, or about to be, and not yet settled
+        # Batches sent, or about to be, and not yet settled. In order: none before the last one's answer is final.
+        self.unsettled = asyncio.Semaphore(1 if limits.ordered else 2 * at_once)
         self.urgent_at = at_once
         self._gap = 1.0 / limits.rate if limits.rate else 0.0  # seconds between two requests, on average
         self._burst = min(1.0, self._gap * limits.in_flight)  # seconds a quiet lane may catch up at once
@@ -41,11 +42,17 @@ class Lane:
 
     async def _wait(self, job: Job) -> None:
         job.heed()
-        while (held := self._held_until - self._clock.monotonic()) > 0:
-            await job.pause(self._clock, held)
-        if not self._gap:
-            return
-        now = self._clock.monotonic()
-        self._next = max(self._next, now - self._burst) + self._gap
-        if self._next > now:
-            await job.pause(self._clock, self._next - now)
+        while True:
+            while (held := self._held()) > 0:
+                await job.pause(self._clock, held)
+            if not self._gap:
+                return
+            now = self._clock.monotonic()
+            self._next = max(self._next, now - self._burst) + self._gap
+            if self._next > now:
+                await job.pause(self._clock, self._next - now)
+            if self._held() <= 0:  # else the destination asked for a pause while we waited for our place
+                return
+
+    def _held(self) -> float:
+        return self._held_until - self._clock.monotonic()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,8 @@ from headrace.run.job import Job
 from headrace.run.lane import Lane
 
 Positions = npt.NDArray[np.int64]
+Known = Callable[[Positions, Mapping[int, Failure]], None]  # calls that are in, and refused ones; by position in the part
+_NONE: Positions = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,27 +31,26 @@ class Sender:
     clock: Clock
     retry: RetryPolicy
 
-    async def send(self, batch: Batch) -> Mapping[int, Failure]:
-        """Deliver the batch. Returns the calls that were refused, by position in the part; all others are in.
+    async def send(self, batch: Batch, known: Known) -> None:
+        """Deliver the batch, and tell ``known`` what became of its calls as soon as it is certain.
 
         Raises `DestinationDenied` or `DestinationDown` when delivering makes no sense any more, and `Stopped`.
         """
         reply = await self._until_answered(batch)
+        positions = np.asarray(batch.positions, np.int64)
+        failed = {int(positions[index]): failure for index, failure in reply.failed.items()}
+        others = np.delete(positions, list(reply.failed))
         if reply.verdict is Verdict.ACCEPTED:
-            return {int(batch.positions[index]): failure for index, failure in reply.failed.items()}
-        if reply.failed and len(batch) > len(reply.failed):  # it said which: the others go again without them
-            found = {int(batch.positions[index]): failure for index, failure in reply.failed.items()}
-            rest = [position for index, position in enumerate(batch.positions) if index not in reply.failed]
-            found.update(await self.send(Batch(batch.calls, batch.encoded, np.array(rest, np.int64), batch.number)))
-            return found
-        if len(batch) == 1:
-            return {int(batch.positions[0]): Failure(reply.code or "refused", _sentence(self.name, reply))}
-        # Refused as a whole for one bad call or for its size: halves, until the bad call is alone.
-        middle = len(batch) // 2
-        halves: dict[int, Failure] = {}
-        for half in (batch.positions[:middle], batch.positions[middle:]):
-            halves.update(await self.send(Batch(batch.calls, batch.encoded, half, batch.number)))
-        return halves
+            known(others, failed)
+        elif failed:  # it said which: the others go again without them
+            known(_NONE, failed)
+            if len(others):
+                await self.send(_some(batch, others), known)
+        elif len(batch) == 1:
+            known(_NONE, {int(positions[0]): Failure(reply.code or "refused", _sentence(self.name, reply))})
+        else:  # refused as a whole for one bad call or for its size: halves, until the bad call is alone
+            for half in np.array_split(positions, 2):
+                await self.send(_some(batch, half), known)
 
     async def _until_answered(self, batch: Batch) -> Reply:
         """Send until the answer is final: accepted or refused."""
@@ -83,6 +84,10 @@ class Sender:
             return await self.destination.send(batch)
         except Unreachable as error:
             return Reply(Verdict.RETRY, code=error.code, reason=error.message)
+
+
+def _some(batch: Batch, positions: Positions) -> Batch:
+    return Batch(batch.calls, batch.encoded, positions, batch.number)
 
 
 def _sentence(name: str, reply: Reply) -> str:

@@ -80,6 +80,9 @@ class Settler:
 
     def then(self, settled: Callable[[], None], *, urgent_at: int) -> None:
         """Call ``settled`` once all that is noted by now is durable; hurry when that many calls are waiting."""
+        if self._error is not None:  # nothing becomes durable any more; who waits for room shall find that out
+            settled()
+            return
         self._waiting.append(settled)
         if len(self._waiting) >= urgent_at:
             self._urgent.set()

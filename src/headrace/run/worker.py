@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -95,25 +95,18 @@ class Worker:
         return {"state": "new", "problem": None}
 
     async def _extract(self, bench: _Bench) -> Told:
-        work = asyncio.ensure_future(extract(self.house, bench.job))
-        await asyncio.wait(
-            {work, stopping := asyncio.ensure_future(bench.job.stop.wait())}, return_when="FIRST_COMPLETED"
-        )
-        stopping.cancel()
-        if not work.done():  # the database may be silent for long; its statement is cancelled
-            work.cancel()
-            await asyncio.wait({work})
-            raise Stopped
         try:
-            work.result()
+            await self._until_stopped(bench.job, extract(self.house, bench.job))
+            return None
         except BaseExceptionGroup as group:  # from the parts that were mapped side by side
             error = _first(group)
             if not isinstance(error, RunFailed):
                 raise error from None
-            return _told(error)
+            problem = _told(error)
         except RunFailed as error:
-            return _told(error)
-        return None
+            problem = _told(error)
+        await self.house.stage.discard(bench.job.id)  # first of all: the ledger may need the space to tell it
+        return problem
 
     async def _outstanding(self, bench: _Bench) -> list[tuple[str, list[int]]]:
         """What is still to be delivered: part numbers by destination."""
@@ -151,14 +144,25 @@ class Worker:
         assert run is not None
         if state is None:
             state = RunState.FAILED if problem else _verdict(run)
-        deliveries = await store.deliveries(job.id)
-        await house.seen.remember(job.id, deliveries)
         ended = await store.finish(job.id, job.attempt, state, house.clock.now(), problem)
+        # Only now, for a replaced worker changes nothing. A crash in between is made good by `App.tidy`.
+        await house.seen.remember(job.id, await store.deliveries(job.id))
         await house.stage.discard(job.id)
         job.tally.phase = "ended"
         return ended
 
     # ------------------------------------------------------------------------------------------------------ helpers
+
+    async def _until_stopped(self, job: Job, extracting: Coroutine[Any, Any, None]) -> None:
+        """The database may be silent for long: when the run is to stop, its statement is cancelled."""
+        work, stopping = asyncio.ensure_future(extracting), asyncio.ensure_future(job.stop.wait())
+        await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not work.done():
+            work.cancel()
+            await asyncio.wait({work})
+            raise Stopped
+        work.result()
 
     def _open_destinations(self, bench: _Bench) -> None:
         for name in bench.job.run.destinations:

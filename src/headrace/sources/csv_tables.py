@@ -12,10 +12,6 @@ import duckdb
 from headrace.errors import SourceError
 from headrace.sources.duck import identifier, literal
 
-OPTIONS = frozenset(
-    {"comment", "dateformat", "decimal_separator", "delim", "encoding", "escape", "header", "nullstr", "quote"}
-    | {"skip", "thousands", "timestampformat", "types"}
-)
 _SAMPLE = 200_000  # rows that are guessed from
 _ABSENT = "(empty)"  # how sniff_csv shows an empty character
 
@@ -76,7 +72,8 @@ def _kept(
     doubted = [name for name, kind in columns.items() if kind in _KEEPS and name not in told]
     if not doubted:
         return dict(columns)
-    counts = ", ".join(f"count(*) filter (not ({_KEEPS[columns[name]].format(identifier(name))}))" for name in doubted)
+    kept = [(identifier(name), _KEEPS[columns[name]]) for name in doubted]
+    counts = ", ".join(f"count({name}) filter (not ({condition.format(name)}))" for name, condition in kept)
     texts = _struct(dict.fromkeys(columns, "VARCHAR"))
     [losses] = connection.execute(f"select {counts} from {call.format(texts)}").fetchall()
     lossy = {name for name, loss in zip(doubted, losses, strict=True) if loss}

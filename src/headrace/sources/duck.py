@@ -6,7 +6,7 @@ import json
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,16 +17,9 @@ import duckdb
 import pyarrow as pa
 
 from headrace.calls.batch import JSON_FIELD, NUMERIC_FIELD
-from headrace.connector import Field
-from headrace.errors import QueryError, SourceError
+from headrace.errors import SourceError
 from headrace.sources.plain import PlainColumns
 from headrace.sources.sql import BATCH_ROWS, Result, not_a_select, one_statement, refused, wrap, writes
-
-FIELDS = (
-    Field("statement_timeout", "number", "Seconds a query may run; 0: no limit.", default=3600, minimum=0),
-    Field("memory_limit", "text", "Memory DuckDB may use; beyond it, it uses the disk.", default="1GB", example="4GB"),
-    Field("threads", "integer", "Threads DuckDB may use; without it: one per processor.", minimum=1),
-)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EXPLAIN = "explain "
@@ -79,6 +72,8 @@ class DuckSession:
     setting changed. Spilled data goes to a folder in ``home`` that ends with the session.
     """
 
+    errors = (duckdb.Error, pa.ArrowException, OSError)
+
     def __init__(
         self,
         settings: Mapping[str, Any],
@@ -88,12 +83,16 @@ class DuckSession:
         self.notes: Counter[str] = Counter()
         home.mkdir(parents=True, exist_ok=True)
         self._spill = tempfile.TemporaryDirectory(dir=home, prefix="duckdb-", ignore_cleanup_errors=True)
-        configuration = {**_CONFIGURATION, "temp_directory": self._spill.name}
+        configuration: dict[str, Any] = {**_CONFIGURATION, "temp_directory": self._spill.name}
         for name in ("memory_limit", "threads"):
             if settings.get(name):
                 configuration[name] = str(settings[name])
         self._prefix = 0  # bytes before the user's text in the statement that runs
-        self._connection = duckdb.connect(":memory:", config=configuration)
+        try:
+            self._connection = duckdb.connect(":memory:", config=configuration)
+        except BaseException:
+            self._spill.cleanup()
+            raise
         try:
             # Before the tables are looked at: what changes from now on belongs to the next run.
             [(micros,)] = self.query("select epoch_us(get_current_timestamp())")
@@ -136,7 +135,7 @@ class DuckSession:
         reader = relation.to_arrow_reader(BATCH_ROWS)
         plain = PlainColumns(reader.schema, names, [column.mark for column in columns], self.notes)
 
-        def batches() -> Iterator[pa.RecordBatch]:
+        def batches() -> Generator[pa.RecordBatch, None, None]:
             with reader:
                 for batch in reader:
                     yield plain(batch)
@@ -157,7 +156,9 @@ class DuckSession:
         if "file system operations are disabled" in reason:
             reason = f"{reason.partition(' - ')[0]}. Only the tables of this source can be read"
         if kind == "Out of Memory":
-            return SourceError(f"DuckDB ran out of memory: {reason}. Raise `memory_limit` of the source.", code="memory")
+            return SourceError(
+                f"DuckDB ran out of memory: {reason}. Raise `memory_limit` of the source.", code="memory"
+            )
         if kind == "IO":
             return SourceError(f"DuckDB could not read: {reason}. Mend the file and run again.", code="file")
         return refused("DuckDB", reason, sql, None if position is None else _characters(sql, position))

@@ -1,92 +1,23 @@
-"""A DuckDB database file as a source, attached read-only."""
+"""A DuckDB database file as a source."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from headrace.connector import Field, Spec
-from headrace.errors import SourceError
-from headrace.model import Check
 from headrace.ports import Source, Tools
-from headrace.sources import duck
+from headrace.sources.fields import DUCKDB
 from headrace.sources.sql import SqlSource
 
 
-def _connect(settings: Mapping[str, Any], tools: Tools) -> duck.DuckSession:
-    """A session on the file. Raises `SourceError` where it cannot be opened."""
-    path = tools.base / settings["path"]
-    if path.is_dir():
-        raise SourceError(f"{settings['path']!r} is a folder. Set `path` to the database file in it.", code="file")
-    if not path.is_file():
-        raise SourceError(f"There is no file {settings['path']!r} in {str(tools.base)!r}. Mend `path`.", code="file")
-
-    def attach(connection: duckdb.DuckDBPyConnection) -> None:
-        name = duck.identifier(path.stem)
-        connection.execute(f"attach {duck.literal(path)} as {name} (read_only)")
-        connection.execute(f"use {name}")
-
-    try:
-        return duck.DuckSession(settings, tools.home, attach)
-    except duckdb.Error as error:
-        raise _refusal(error, settings["path"]) from error
-
-
-def _refusal(error: duckdb.Error, path: str) -> SourceError:
-    reason = duck.reason(error)
-    if "not a valid DuckDB database file" in reason:
-        return SourceError(f"The file {path!r} is not a DuckDB database. Mend `path`.", code="file")
-    if "Could not set lock" in reason:
-        holder = reason.partition("held in ")[2].partition(". See")[0]
-        return SourceError(
-            f"The database {path!r} is being written by another process ({holder}), and DuckDB lets nobody read "
-            "meanwhile. Run again when it has closed the file.",
-            code="locked",
-        )
-    if "already attached" in reason:
-        return SourceError(
-            f"The database {path!r} is open for writing in this process. Close that connection first.", code="locked"
-        )
-    if "Permission denied" in reason:
-        return SourceError(f"The file {path!r} may not be read by this user. Give it read permission.", code="file")
-    return SourceError(f"DuckDB could not open {path!r}: {reason}. Check `path`, `memory_limit` and `threads`.")
-
-
-def _check(settings: Mapping[str, Any], tools: Tools) -> Check:
-    try:
-        session = _connect(settings, tools)
-    except SourceError as error:
-        return Check(problems=(error.message,))
-    try:
-        [(version, tables)] = session.query(
-            "select version(), (select count(*) from information_schema.tables where table_catalog = current_database())"
-        )
-        facts = {"server": f"DuckDB {version}", "readable": f"{tables} tables and views"}
-        if not _refuses_to_write(session):
-            return Check((f"DuckDB let a write through to {settings['path']!r}. Make the file read-only.",), (), facts)
-        warnings = () if tables else (f"The database {settings['path']!r} has no tables yet. Check `path`.",)
-        return Check((), warnings, facts)
-    finally:
-        session.close()
-
-
-def _refuses_to_write(session: duck.DuckSession) -> bool:
-    """Try to write, and expect DuckDB's refusal."""
-    try:
-        session.query("create table headrace_write_probe (n integer)")
-    except duckdb.Error as error:
-        return "read-only" in duck.reason(error)
-    return False
-
-
 def _source(settings: Mapping[str, Any], tools: Tools) -> Source:
+    from headrace.sources import duckdb_file
+
     return SqlSource(
-        lambda: _connect(settings, tools),
-        lambda: _check(settings, tools),
-        timeout=settings.get("statement_timeout") or 0,
+        lambda: duckdb_file.connect(settings, tools),
+        lambda: duckdb_file.check(settings, tools),
+        timeout=settings["statement_timeout"],
     )
 
 
@@ -95,8 +26,10 @@ SPEC = Spec(
     title="DuckDB",
     summary="A DuckDB database file on this machine.",
     fields=(
-        Field("path", "path", "The database file; starts at the folder of the configuration.", True, example="shop.duckdb"),
-        *duck.FIELDS,
+        Field(
+            "path", "path", "The database file; starts at the folder of the configuration.", True, example="shop.duckdb"
+        ),
+        *DUCKDB,
     ),
     source=_source,
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,9 +32,7 @@ class FileTable:
     format: str  # csv | parquet | json
     files: tuple[Path, ...]  # sorted
 
-    def create(
-        self, connection: duckdb.DuckDBPyConnection, base: Path, csv: Mapping[str, Any], *, exact: bool
-    ) -> None:
+    def create(self, connection: duckdb.DuckDBPyConnection, base: Path, csv: Mapping[str, Any], *, exact: bool) -> None:
         """Make the table's two views. Raises `SourceError` where its files cannot be read as one table."""
         try:
             files = self._same_columns(connection, csv)
@@ -132,11 +129,16 @@ def _of_folder(settings: Mapping[str, Any], base: Path) -> Iterable[tuple[str, l
 
 def _of_patterns(settings: Mapping[str, Any], base: Path) -> Iterable[tuple[str, list[Path], str]]:
     """Each entry of `tables` is a table: its name, and a pattern of files."""
-    for name, pattern in (settings.get("tables") or {}).items():
-        files = [Path(found) for found in glob.glob(str(base / str(pattern)), recursive=True) if Path(found).is_file()]
+    for name, wanted in (settings.get("tables") or {}).items():
+        path = Path(str(wanted))
+        root = Path(path.anchor) if path.is_absolute() else base
+        found = root.glob(str(path.relative_to(path.anchor)))
+        files = [file for file in found if file.is_file() and not file.name.startswith(".")]
         if not files:
-            raise SourceError(f"Table {name!r}: no file matches {pattern!r} in {str(base)!r}. Mend `tables`.", code="file")
-        yield str(name), files, repr(pattern)
+            raise SourceError(
+                f"Table {name!r}: no file matches {wanted!r} in {str(base)!r}. Mend `tables`.", code="file"
+            )
+        yield str(name), files, repr(wanted)
 
 
 def _format(file: Path) -> str | None:

@@ -38,8 +38,7 @@ class PlainColumns:
         ]
         self._converts = [convert for _, convert in columns]
         self.schema = pa.schema(
-            pa.field(name, kind, metadata=mark)
-            for name, (kind, _), mark in zip(names, columns, marks, strict=True)
+            pa.field(name, kind, metadata=mark) for name, (kind, _), mark in zip(names, columns, marks, strict=True)
         )
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:

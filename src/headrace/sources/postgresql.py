@@ -1,102 +1,64 @@
-"""PostgreSQL as a source: ADBC's binary COPY into Arrow, inside one repeatable-read, read-only transaction."""
+"""A PostgreSQL server as a source."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
-import pyarrow as pa
-
-from headrace.connector import Spec
-from headrace.errors import SourceError
+from headrace.connector import Field, Spec
 from headrace.ports import Source, Tools
-from headrace.sources.plain import PlainColumns
-from headrace.sources.postgresql_check import check
-from headrace.sources.postgresql_connection import FIELDS, Connection, validate
-from headrace.sources.postgresql_errors import query_refusal
-from headrace.sources.postgresql_types import AS_IS, faithful
-from headrace.sources.sql import Result, SqlSource, not_a_select, wrap
+from headrace.sources.fields import STATEMENT_TIMEOUT
+from headrace.sources.sql import SqlSource
 
-_COPY = len("COPY (")  # what the driver writes in front of a query
+_FIELDS = (
+    Field(
+        "host", "text", "Name or address of the server, or the folder of its Unix socket.", True, example="db.internal"
+    ),
+    Field("port", "integer", "Port of the server.", default=5432, minimum=1, maximum=65535),
+    Field("database", "text", "Database to read from.", True, example="shop"),
+    Field("user", "text", "Role to log in as; one that can only SELECT.", True, example="headrace_reader"),
+    Field("password", "secret", "The role's password; leave it out where the server asks for none."),
+    Field(
+        "tls",
+        "choice",
+        "How the connection is encrypted. Without it: verify-full, which also proves that the server is the right one; "
+        "for a server on this machine (localhost, 127.0.0.1, ::1, a Unix socket): prefer, which takes TLS if offered.",
+        choices=("disable", "prefer", "require", "verify-ca", "verify-full"),
+    ),
+    Field("tls_ca", "path", "Certificate (PEM) of the authority that signed the server's; without it: the system's."),
+    Field("tls_certificate", "path", "Client certificate (PEM), where the server demands one."),
+    Field("tls_key", "path", "Private key (PEM) of the client certificate; readable by its owner only."),
+    STATEMENT_TIMEOUT,
+    Field(
+        "schema",
+        "text",
+        "Schemas in which tables are found without a prefix, by commas (search_path).",
+        example="sales, public",
+    ),
+    Field(
+        "options",
+        "map",
+        "Server settings for the session; timezone is UTC unless it stands here.",
+        example={"work_mem": "256MB", "timezone": "Europe/Berlin"},
+    ),
+)
 
 
-class PostgresSession:
-    """`headrace.sources.sql.Session` of a PostgreSQL server.
-
-    `now` opens the transaction in which `run` reads. So what the query sees is at least as new as that moment, and
-    nothing it sees came after the transaction's snapshot.
-    """
-
-    def __init__(self, settings: Mapping[str, Any], base: Path) -> None:
-        self.notes: Counter[str] = Counter()
-        self._connection = Connection(settings, base)
-        self._timeout = settings.get("statement_timeout") or 0
-        self._prefix = 0  # characters before the user's text in the statement that runs
-
-    def now(self) -> datetime:
-        self._connection.rollback()
-        self._connection.begin()
-        [(moment,)] = self._connection.query("select now()")
-        assert isinstance(moment, datetime)
-        return moment.astimezone(UTC)
-
-    def run(self, sql: str, limit: int | None) -> Result:
-        self.notes.clear()
-        self._connection.begin()
-        self._prefix = 0
-        described = self._describe(sql)
-        columns = [faithful(field) for field in described]
-        statement, prefix = f"{sql}\n", 0  # the line's end closes a comment before the driver's bracket
-        if limit is not None or any(column.expression != AS_IS for column in columns):
-            statement, prefix = wrap(sql, [column.expression for column in columns], limit)
-        self._prefix = _COPY + prefix
-        cursor = self._connection.adbc.cursor()
-        try:
-            cursor.execute(statement)
-            reader = cursor.fetch_record_batch()
-            plain = PlainColumns(reader.schema, described.names, [column.mark for column in columns], self.notes)
-        except BaseException:
-            cursor.close()
-            raise
-
-        def batches() -> Iterator[pa.RecordBatch]:
-            try:
-                with cursor, reader:
-                    for batch in reader:
-                        yield plain(batch)
-            finally:
-                self._connection.alive()  # ends the transaction, so that nothing holds the server back
-
-        return Result(plain.schema, batches())
-
-    def interrupt(self) -> None:
-        self._connection.cancel()
-
-    def explain(self, error: Exception, sql: str) -> SourceError:
-        alive = self._connection.alive()
-        return query_refusal(error, sql, alive=alive, timeout=self._timeout, prefix=self._prefix)
-
-    def close(self) -> None:
-        self._connection.close()
-
-    def _describe(self, sql: str) -> pa.Schema:
-        """The columns of a query, which the server parses for it, and does not run.
-
-        This also holds that the user's text is one statement by itself, before it is put into another.
-        """
-        if not sql.strip():
-            raise not_a_select("PostgreSQL")
-        with self._connection.adbc.cursor() as cursor:
-            schema = cursor.adbc_execute_schema(sql)
-        if not len(schema):
-            raise not_a_select("PostgreSQL")
-        return schema
+def _validate(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Rules between the fields."""
+    problems = []
+    for name, other in (("tls_certificate", "tls_key"), ("tls_key", "tls_certificate")):
+        if settings.get(name) and not settings.get(other):
+            problems.append((name, f"needs `{other}` beside it"))
+    if settings.get("tls_ca") and settings.get("tls") in ("disable", "prefer", "require"):
+        problems.append(("tls_ca", f"is not used with tls: {settings['tls']}; set tls to verify-ca or verify-full"))
+    return problems
 
 
 def _source(settings: Mapping[str, Any], tools: Tools) -> Source:
+    from headrace.sources.postgresql_check import check
+    from headrace.sources.postgresql_session import PostgresSession
+
     return SqlSource(lambda: PostgresSession(settings, tools.base), lambda: check(settings, tools.base))
 
 
@@ -104,7 +66,7 @@ SPEC = Spec(
     type="postgresql",
     title="PostgreSQL",
     summary="Tables and views of a PostgreSQL server, version 12 or newer.",
-    fields=FIELDS,
+    fields=_FIELDS,
     source=_source,
-    validate=validate,
+    validate=_validate,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +13,7 @@ import adbc_driver_manager
 from headrace.errors import SourceError
 from headrace.model import Check
 from headrace.sources.postgresql_connection import Connection, on_this_machine, search_path
-from headrace.sources.postgresql_errors import quoted
+from headrace.sources.postgresql_errors import quoted, server_words
 
 _SERVER = """
 select current_setting('server_version'), current_user::text, current_database()::text,
@@ -58,17 +59,12 @@ class _Schema(NamedTuple):
 
 
 def check(settings: Mapping[str, Any], base: Path) -> Check:
-    """Connect as a run does, look at what the role may do, and try to write."""
-    try:
-        connection = Connection(settings, base)
-    except SourceError as error:
-        return Check(problems=(error.message,))
-    try:
-        return _check(connection, settings)
-    except (adbc_driver_manager.Error, OSError) as error:
-        return Check(problems=(f"PostgreSQL refused a question of the check: {' '.join(str(error).split())}",))
-    finally:
-        connection.close()
+    """Connect as a run does, look at what the role may do, and try to write. Raises `SourceError`."""
+    with closing(Connection(settings, base)) as connection:
+        try:
+            return _check(connection, settings)
+        except (adbc_driver_manager.Error, OSError) as error:
+            raise SourceError(f"PostgreSQL refused a question of the check: {server_words(error)}.") from error
 
 
 def _check(connection: Connection, settings: Mapping[str, Any]) -> Check:
@@ -184,5 +180,5 @@ def _refuses_to_write(connection: Connection) -> bool:
     except adbc_driver_manager.Error as error:
         return error.sqlstate == "25006"  # read_only_sql_transaction
     finally:
-        connection.rollback()
+        connection.end()
     return False

@@ -12,11 +12,10 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import adbc_driver_manager
-import adbc_driver_postgresql.dbapi as adbc
+import adbc_driver_postgresql.dbapi as adbc  # type: ignore[import-untyped]  # it ships no types
 
-from headrace.connector import Field
 from headrace.errors import SourceError
-from headrace.sources.postgresql_errors import connection_refusal
+from headrace.sources.postgresql_errors import connection_refusal, server_words
 
 CONNECT_TIMEOUT = 15  # seconds
 _BUNDLES = (
@@ -25,46 +24,6 @@ _BUNDLES = (
     "/etc/ssl/ca-bundle.pem",
     "/etc/ssl/cert.pem",
 )
-
-FIELDS = (
-    Field("host", "text", "Name or address of the server, or the folder of its Unix socket.", True, example="db.internal"),
-    Field("port", "integer", "Port of the server.", default=5432, minimum=1, maximum=65535),
-    Field("database", "text", "Database to read from.", True, example="shop"),
-    Field("user", "text", "Role to log in as; one that can only SELECT.", True, example="headrace_reader"),
-    Field("password", "secret", "The role's password; leave it out where the server asks for none."),
-    Field(
-        "tls",
-        "choice",
-        "How the connection is encrypted. Without it: verify-full, which also proves that the server is the right one; "
-        "for a server on this machine (localhost, 127.0.0.1, ::1, a Unix socket): prefer, which takes TLS if offered.",
-        choices=("disable", "prefer", "require", "verify-ca", "verify-full"),
-    ),
-    Field("tls_ca", "path", "Certificate (PEM) of the authority that signed the server's; without it: the system's."),
-    Field("tls_certificate", "path", "Client certificate (PEM), where the server demands one."),
-    Field("tls_key", "path", "Private key (PEM) of the client certificate; readable by its owner only."),
-    Field(
-        "statement_timeout", "number", "Seconds a query may run, enforced by the server; 0: no limit.",
-        default=3600, minimum=0,
-    ),
-    Field("schema", "text", "Schemas in which tables are found without a prefix, by commas (search_path).", example="sales, public"),
-    Field(
-        "options",
-        "map",
-        "Server settings for the session; timezone is UTC unless it stands here.",
-        example={"work_mem": "256MB", "timezone": "Europe/Berlin"},
-    ),
-)
-
-
-def validate(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Rules between the fields."""
-    problems = []
-    for name, other in (("tls_certificate", "tls_key"), ("tls_key", "tls_certificate")):
-        if settings.get(name) and not settings.get(other):
-            problems.append((name, f"needs `{other}` beside it"))
-    if settings.get("tls_ca") and settings.get("tls") in ("disable", "prefer", "require"):
-        problems.append(("tls_ca", f"is not used with tls: {settings['tls']}; set tls to verify-ca or verify-full"))
-    return problems
 
 
 class Connection:
@@ -91,33 +50,38 @@ class Connection:
         self.execute("begin isolation level repeatable read, read only")
         self._begun = True
         # The first query fixes the snapshot; set_config is local to the transaction, as poolers need it.
-        self.query("select " + ", ".join(f"set_config({_literal(k)}, {_literal(v)}, true)" for k, v in self._wanted()))
+        try:
+            self.query(
+                "select " + ", ".join(f"set_config({_literal(k)}, {_literal(v)}, true)" for k, v in self._wanted())
+            )
+        except adbc_driver_manager.Error as error:
+            reason = server_words(error)
+            raise SourceError(
+                f"PostgreSQL refused the session's settings: {reason}. Mend `options`.", code="options"
+            ) from error
 
-    def rollback(self) -> None:
-        """End the transaction, also after an error."""
+    def end(self) -> bool:
+        """End the transaction, also after an error; False if the server no longer answers."""
         self._begun = False
-        self.execute("rollback")
+        try:
+            self.execute("rollback")
+        except (adbc_driver_manager.Error, OSError):
+            return False
+        return True
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """All rows of a statement of our own."""
         with self.adbc.cursor() as cursor:
             cursor.adbc_statement.set_options(**{"adbc.postgresql.use_copy": "false"})
             cursor.execute(sql)
-            return cursor.fetchall()
+            rows: list[tuple[Any, ...]] = cursor.fetchall()
+            return rows
 
     def execute(self, sql: str) -> None:
         """A statement of our own that returns nothing."""
         with self.adbc.cursor() as cursor:
             cursor.adbc_statement.set_options(**{"adbc.postgresql.use_copy": "false"})
             cursor.execute(sql)
-
-    def alive(self) -> bool:
-        """Whether the server still answers. Ends the transaction."""
-        try:
-            self.rollback()
-        except (adbc_driver_manager.Error, OSError):
-            return False
-        return True
 
     def cancel(self) -> None:
         """Cancel what runs, from another thread."""

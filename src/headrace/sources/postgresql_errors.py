@@ -9,8 +9,14 @@ from typing import Any
 from headrace.errors import SourceError
 from headrace.sources.sql import not_a_select, one_statement, refused, timed_out, writes
 
-# Pattern in libpq's words → stable code, and the sentence. {0} is the pattern's first group.
+# Pattern in libpq's words → stable code, and the sentence. {0} is the pattern's first group. Where `tls` is prefer,
+# libpq tries twice and says both; so what the second, unencrypted try would say stands last.
 _CONNECTION: tuple[tuple[str, str, str], ...] = (
+    (
+        "requires a valid client certificate|alert certificate required",
+        "tls",
+        "The server at {where} wants a client certificate. Set `tls_certificate` and `tls_key`.",
+    ),
     (
         "could not translate host name|failed to resolve host",
         "unknown_host",
@@ -99,11 +105,6 @@ _CONNECTION: tuple[tuple[str, str, str], ...] = (
         "The file in `tls_ca` holds no certificate (PEM). Give it the certificate of the server's authority.",
     ),
     (
-        "requires a valid client certificate|alert certificate required",
-        "tls",
-        "The server at {where} wants a client certificate. Set `tls_certificate` and `tls_key`.",
-    ),
-    (
         "could not load private key file|could not read certificate file|group or world access|private key file",
         "tls",
         "`tls_certificate` and `tls_key` cannot be used: {reason}. Both must be PEM and belong together; "
@@ -157,7 +158,7 @@ def query_refusal(error: Exception, sql: str, *, alive: bool, timeout: float, pr
     """
     state = getattr(error, "sqlstate", None) or ""
     details = {key: value.decode(errors="replace") for key, value in getattr(error, "details", None) or ()}
-    reason = details.get(b"PG_DIAG_MESSAGE_PRIMARY") or _server_words(str(error))
+    reason = server_words(error)
     hint = details.get(b"PG_DIAG_MESSAGE_HINT")
     if "statement timeout" in reason:
         return timed_out(timeout)
@@ -182,7 +183,10 @@ def quoted(identifier: str) -> str:
     return identifier if re.fullmatch("[a-z_][a-z0-9_]*", identifier) else '"' + identifier.replace('"', '""') + '"'
 
 
-def _server_words(text: str) -> str:
-    """The server's message out of a text of libpq: without its prefix, the query and the SQLSTATE."""
-    words = text.split("ERROR:", 1)[-1].split("\n\nQuery was:", 1)[0]
+def server_words(error: Exception) -> str:
+    """The server's message on one line, without what the driver puts around it."""
+    for key, value in getattr(error, "details", None) or ():
+        if key == b"PG_DIAG_MESSAGE_PRIMARY":
+            return str(value.decode(errors="replace"))
+    words = str(error).split("ERROR:", 1)[-1].split("\n\nQuery was:", 1)[0]
     return " ".join(words.split()).rstrip(".")

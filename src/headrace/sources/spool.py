@@ -5,7 +5,7 @@ from __future__ import annotations
 import marshal
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ class Columns:
         self._spool = spool
         self._columns = columns
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
+    def batches(self) -> Generator[pa.RecordBatch, None, None]:
         try:
             for rows in self._spool.rows():
                 values = zip(*rows, strict=True)
@@ -50,9 +50,8 @@ class Spool:
     """Keeps rows of int, float, str, bytes and None in ``folder`` until all are there. Raises `StageFull`."""
 
     def __init__(self, names: Sequence[str], folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         self._names = names
-        self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY, dir=folder)  # noqa: SIM115  # closed by close
+        self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY, dir=str(folder))  # noqa: SIM115  # closed by close
         self._kinds: list[set[type]] = [set() for _ in names]
         self._lengths: list[int] = []
 
@@ -62,17 +61,21 @@ class Spool:
         try:
             self._lengths.append(self._file.write(marshal.dumps(rows)))
         except OSError as error:
-            raise StageFull(f"The result does not fit on the disk of the state folder: {error.strerror}. Free space.") from error
+            raise StageFull(
+                f"The result does not fit on the disk of the state folder: {error.strerror}. Free space."
+            ) from error
 
     def columns(self, notes: Counter[str]) -> Columns:
         """All rows, each column with the one type that holds its values. Raises `QueryError` where there is none."""
-        return Columns(self, [_column(name, kinds, notes) for name, kinds in zip(self._names, self._kinds, strict=True)])
+        return Columns(
+            self, [_column(name, kinds, notes) for name, kinds in zip(self._names, self._kinds, strict=True)]
+        )
 
     def rows(self) -> Iterator[list[tuple[Any, ...]]]:
         """What was added, in order."""
         self._file.seek(0)
         for length in self._lengths:
-            yield marshal.loads(self._file.read(length))
+            yield marshal.loads(self._file.read(length))  # noqa: S302  # written above, by nobody else
 
     def close(self) -> None:
         self._file.close()
@@ -87,7 +90,9 @@ def _column(name: str, kinds: set[type], notes: Counter[str]) -> _Column:
     if kinds == {bytes}:
         return _Column(pa.field(name, pa.binary()))
     if kinds == _NUMBERS:
-        return _Column(pa.field(name, pa.string(), metadata=NUMERIC_FIELD), lambda cells: [_number(cell) for cell in cells])
+        return _Column(
+            pa.field(name, pa.string(), metadata=NUMERIC_FIELD), lambda cells: [_number(cell) for cell in cells]
+        )
     if bytes in kinds:
         raise QueryError(
             f"Column {name!r} holds BLOBs among other values. Select hex({name}) or CAST({name} AS TEXT) instead.",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import aclosing, contextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import aclosing, closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, cast
@@ -12,7 +12,7 @@ from typing import Protocol, cast
 import pyarrow as pa
 
 from headrace.aio import in_thread, stream
-from headrace.errors import HeadraceError, QueryError, SourceError
+from headrace.errors import QueryError, SourceError
 from headrace.model import Check
 
 BATCH_ROWS = 65_536
@@ -24,13 +24,19 @@ class Result:
     """A running statement. Its columns are known at once; ``batches`` are fetched as they are asked for."""
 
     schema: pa.Schema
-    batches: Iterator[pa.RecordBatch]
+    batches: Generator[pa.RecordBatch, None, None]
 
 
 class Session(Protocol):
     """One open connection. Blocking; one thread uses it at a time, only `interrupt` may come from another."""
 
-    notes: Mapping[str, int]
+    @property
+    def notes(self) -> Mapping[str, int]: ...
+
+    @property
+    def errors(self) -> tuple[type[Exception], ...]:
+        """What the driver raises; `explain` knows their meaning."""
+        ...
 
     def now(self) -> datetime: ...
 
@@ -52,6 +58,7 @@ class Session(Protocol):
 class SqlSource:
     """`headrace.ports.Source` over a `Session`.
 
+    ``connect`` and ``check`` may raise `SourceError`, whose message the check then tells as a problem.
     ``timeout`` (seconds, 0: none) is for databases that cannot limit a statement's time themselves.
     """
 
@@ -64,10 +71,13 @@ class SqlSource:
         self.notes: Mapping[str, int] = {}
 
     async def check(self) -> Check:
-        return await in_thread(self._check)
+        try:
+            return await in_thread(self._check)
+        except SourceError as error:
+            return Check(problems=(error.message,))
 
     async def now(self) -> datetime:
-        return await in_thread(lambda: self._opened().now())
+        return await in_thread(self._now)
 
     async def preview(self, sql: str, limit: int) -> pa.Table:
         async with aclosing(self._stream(sql, limit)) as batches:
@@ -85,6 +95,11 @@ class SqlSource:
         session, self._session = self._session, None
         if session is not None:
             await in_thread(session.close)
+
+    def _now(self) -> datetime:
+        session = self._opened()
+        with explained(session, ""):
+            return session.now()
 
     def _opened(self) -> Session:
         if self._session is None:
@@ -115,17 +130,24 @@ class _Statement:
         """The result in slices of at most `BATCH_ROWS` rows; one empty batch if there are no rows."""
         try:
             self._session = session = opened()
-            with self._time_limit(), self._errors_explained(session, sql):
+            with self._time_limit(), explained(session, sql):
                 if self._stop.is_set():
                     return
                 result = session.run(sql, limit)
                 rows = 0
-                for batch in result.batches:
-                    rows += batch.num_rows
-                    for start in range(0, batch.num_rows, BATCH_ROWS):
-                        yield batch.slice(start, BATCH_ROWS)
+                with closing(result.batches):  # within reach of interrupts: a driver may want to read on to the end
+                    for batch in result.batches:
+                        rows += batch.num_rows
+                        for start in range(0, batch.num_rows, BATCH_ROWS):
+                            yield batch.slice(start, BATCH_ROWS)
                 if not rows:
-                    yield pa.RecordBatch.from_arrays([pa.array([], field.type) for field in result.schema], schema=result.schema)
+                    yield pa.RecordBatch.from_arrays(
+                        [pa.array([], kind) for kind in result.schema.types], schema=result.schema
+                    )
+        except SourceError as error:
+            if self._late:
+                raise timed_out(self._timeout) from error
+            raise
         finally:
             self._done.set()
 
@@ -154,16 +176,14 @@ class _Statement:
         self._late = True
         self.interrupt()
 
-    @contextmanager
-    def _errors_explained(self, session: Session, sql: str) -> Iterator[None]:
-        try:
-            yield
-        except HeadraceError:
-            raise
-        except Exception as error:
-            if self._late:
-                raise timed_out(self._timeout) from error
-            raise session.explain(error, sql) from error
+
+@contextmanager
+def explained(session: Session, sql: str) -> Iterator[None]:
+    """Within it, errors of the session's driver become those of Headrace."""
+    try:
+        yield
+    except session.errors as error:
+        raise session.explain(error, sql) from error
 
 
 def timed_out(seconds: float) -> QueryError:

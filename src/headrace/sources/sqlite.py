@@ -12,20 +12,18 @@ import re
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
-
-import pyarrow as pa
 
 from headrace.connector import Field, Spec
 from headrace.errors import SourceError
 from headrace.model import Check
 from headrace.ports import Source, Tools
+from headrace.sources.fields import STATEMENT_TIMEOUT
 from headrace.sources.spool import Spool
-from headrace.sources.sql import Result, SqlSource, not_a_select, one_statement, refused, writes
+from headrace.sources.sql import Result, SqlSource, explained, not_a_select, one_statement, refused, writes
 
 _WAIT_FOR_WRITER = 5.0  # seconds
 _CELLS = 262_144  # values of one fetch: 16,384 rows of 16 columns
@@ -34,6 +32,8 @@ _READING = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE
 
 class SqliteSession:
     """`headrace.sources.sql.Session` of a SQLite file, in one read transaction. Raises `SourceError`."""
+
+    errors = (sqlite3.Error, sqlite3.Warning)
 
     def __init__(self, settings: Mapping[str, Any], tools: Tools) -> None:
         self.notes: Counter[str] = Counter()
@@ -45,6 +45,7 @@ class SqliteSession:
             raise SourceError(f"{self._path!r} is a folder. Set `path` to the database file in it.", code="file")
         if not path.is_file():
             raise SourceError(f"There is no file {self._path!r} in {str(tools.base)!r}. Mend `path`.", code="file")
+        self._home.mkdir(parents=True, exist_ok=True)
         uri = f"file:{quote(str(path))}?mode=ro"
         try:
             self._connection = sqlite3.connect(
@@ -109,7 +110,7 @@ class SqliteSession:
             return one_statement()
         if re.search("readonly database|not authorized|prohibited", text):
             return writes("SQLite", text)
-        if re.search("malformed|disk I/O|locked|unable to open", text):
+        if re.search("image is malformed|disk I/O|is locked|unable to open", text):
             return self._unreadable(text)
         return refused("SQLite", text, sql, self._locate(text, sql))
 
@@ -126,7 +127,10 @@ class SqliteSession:
         """SQLite asks this of each thing a statement does: a query may read and compute, nothing else."""
         harmless = action == sqlite3.SQLITE_FUNCTION and second != "load_extension"
         # A full-text table asks for these when it is first used. A query could not change sqlite_master in any case.
-        internal = (action, first) in ((sqlite3.SQLITE_PRAGMA, "data_version"), (sqlite3.SQLITE_UPDATE, "sqlite_master"))
+        internal = (action, first) in (
+            (sqlite3.SQLITE_PRAGMA, "data_version"),
+            (sqlite3.SQLITE_UPDATE, "sqlite_master"),
+        )
         if self._trusted or action in _READING or harmless or internal:
             return sqlite3.SQLITE_OK
         return sqlite3.SQLITE_DENY
@@ -137,7 +141,7 @@ class SqliteSession:
         if syntax:
             token = syntax[1]
             for found in re.finditer(re.escape(token), sql):
-                # The text up to the wrong token fails in the same way; up to an earlier one of the same name it does not.
+                # The text up to the wrong token fails in the same way; up to an earlier one like it, it does not.
                 with suppress(sqlite3.Warning):
                     try:
                         self._connection.execute("explain " + sql[: found.end()])
@@ -180,11 +184,8 @@ def _fetched(cursor: sqlite3.Cursor, size: int, limit: int | None) -> Iterator[l
 
 
 def _check(settings: Mapping[str, Any], tools: Tools) -> Check:
-    try:
-        session = SqliteSession(settings, tools)
-    except SourceError as error:
-        return Check(problems=(error.message,))
-    try:
+    """Open the file as a run does, count its tables, and try to write. Raises `SourceError`."""
+    with closing(SqliteSession(settings, tools)) as session, explained(session, ""):
         [(version,)] = session.query("select sqlite_version()")
         [(tables,)] = session.query("select count(*) from sqlite_master where type in ('table', 'view')")
         facts = {"server": f"SQLite {version}", "readable": f"{tables} tables and views"}
@@ -192,8 +193,6 @@ def _check(settings: Mapping[str, Any], tools: Tools) -> Check:
             return Check((f"SQLite let a write through to {settings['path']!r}. Make the file read-only.",), (), facts)
         warnings = () if tables else (f"The database {settings['path']!r} has no tables yet. Check `path`.",)
         return Check((), warnings, facts)
-    finally:
-        session.close()
 
 
 def _refuses_to_write(session: SqliteSession) -> bool:
@@ -209,7 +208,7 @@ def _source(settings: Mapping[str, Any], tools: Tools) -> Source:
     return SqlSource(
         lambda: SqliteSession(settings, tools),
         lambda: _check(settings, tools),
-        timeout=settings.get("statement_timeout") or 0,
+        timeout=settings["statement_timeout"],
     )
 
 
@@ -219,7 +218,7 @@ SPEC = Spec(
     summary="A SQLite database file on this machine.",
     fields=(
         Field("path", "path", "The database file; starts at the folder of the configuration.", True, example="app.db"),
-        Field("statement_timeout", "number", "Seconds a query may run; 0: no limit.", default=3600, minimum=0),
+        STATEMENT_TIMEOUT,
     ),
     source=_source,
 )

@@ -102,7 +102,7 @@ def _sqlite_engine(address: sa.URL) -> sa.Engine:
     engine = sa.create_engine(address, connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True)
 
     @sa.event.listens_for(engine, "connect")
-    def connect(connection: sqlite3.Connection, record: object) -> None:
+    def connect(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # transactions begin where we say, not where the driver guesses
         connection.execute("PRAGMA synchronous = FULL")  # a commit survives a power cut
         connection.execute("PRAGMA foreign_keys = ON")
@@ -122,7 +122,7 @@ def _postgres_engine(address: sa.URL) -> sa.Engine:
     engine = sa.create_engine(address, connect_args=given, pool_pre_ping=True, hide_parameters=True)
 
     @sa.event.listens_for(engine, "connect")
-    def connect(connection: Any, record: object) -> None:
+    def connect(connection: Any, _record: object) -> None:
         """Durable means durable, also where the role or the database says otherwise."""
         connection.execute(
             "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"

@@ -23,7 +23,7 @@ from headrace.states import require_move, require_truth
 from headrace.store import rows
 from headrace.store.tables import DELIVERIES, LIVE_RUN, PARTS, RUNS, SYNCS
 
-# ----------------------------------------------------------------------------------------------------------- syncs
+# --------------------------------------------------------------------------------------------------------------- syncs
 
 
 def sync_state(connection: sa.Connection, sync: str) -> SyncState:
@@ -46,7 +46,7 @@ def set_enabled(connection: sa.Connection, sync: str, enabled: bool) -> None:
     connection.execute(new.on_conflict_do_update(index_elements=["name"], set_={"enabled": enabled}))
 
 
-# --------------------------------------------------------------------------------------------------- runs, from outside
+# ------------------------------------------------------------------------------------------------- runs, from outside
 
 
 def create_run(connection: sa.Connection, new: NewRun) -> Run:
@@ -159,7 +159,7 @@ def finish(
     return _end(connection, _fenced(connection, run_id, attempt), state, now, problem)
 
 
-# -------------------------------------------------------------------------------------------- what a run is made of
+# ---------------------------------------------------------------------------------------------- what a run is made of
 
 
 def read_parts(connection: sa.Connection, run_id: str) -> list[Part]:
@@ -185,7 +185,7 @@ def error_files(connection: sa.Connection, run_id: str) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-# ----------------------------------------------------------------------------------------------------------- helpers
+# ------------------------------------------------------------------------------------------------------------ helpers
 
 
 def _insert(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:

@@ -116,10 +116,9 @@ class PostgresServer:
 
     def _initialise(self, binaries: Path) -> None:
         password = self._write("password", self.password)
-        self._run(
-            [binaries / "initdb", "--pgdata", self._data, "--username", self.user, "--pwfile", password]
-            + ["--auth-local=trust", "--auth-host=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"]
-        )
+        whose: list[str | Path] = ["--pgdata", self._data, "--username", self.user, "--pwfile", password]
+        how = ["--auth-local=trust", "--auth-host=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"]
+        self._run([binaries / "initdb", *whose, *how])
         kind = "hostssl" if self.tls else "host"
         lines = [*self._hba, "local all all trust", f"{kind} all all 127.0.0.1/32 scram-sha-256"]
         (self._data / "pg_hba.conf").write_text("\n".join(lines) + "\n")
@@ -130,7 +129,7 @@ class PostgresServer:
         import trustme  # a dependency of tests with TLS alone
 
         authority = trustme.CA()
-        server = authority.issue_cert("127.0.0.1", "localhost")
+        server = authority.issue_cert(self.host)
         client = authority.issue_cert(common_name=self.user)
         authority.cert_pem.write_to_path(str(self.ca_file))
         for name, certificate in (("server", server), ("client", client)):
@@ -151,7 +150,14 @@ class PostgresServer:
             **self._settings,
         }
         options = " ".join(f"-c {name}={value}" for name, value in settings.items())
-        command = [binaries / "pg_ctl", "--pgdata", self._data, "--wait", "--log", self._folder / "log"]
+        command: list[str | Path] = [
+            binaries / "pg_ctl",
+            "--pgdata",
+            self._data,
+            "--wait",
+            "--log",
+            self._folder / "log",
+        ]
         for attempt in range(1, _TRIES + 1):
             self.port = _free_port()
             try:

@@ -77,10 +77,11 @@ def target(name: str, call: CallKind, options: MapOptions) -> Path:
 def _inside_body(segments: list[str], call: CallKind, options: MapOptions) -> list[str]:
     if call is CallKind.IDENTIFY and len(segments) == 1 and segments[0].lower() == "_update":
         return ["_update"]
-    if not options.lower_case:
-        return segments
-    known = call is CallKind.GROUP and segments[:1] in (["relationshipAttributes"], ["objectTypeId"])
-    return [segment if known and i == 0 else segment.lower() for i, segment in enumerate(segments)]
+    if call is CallKind.GROUP and segments:
+        meant = _spelled(segments[0], ("relationshipAttributes", "objectTypeId", "object_type_id"))
+        if meant is not None:
+            return [meant, *segments[1:]]
+    return [segment.lower() if options.lower_case else segment for segment in segments]
 
 
 def _spelled(name: str, names: tuple[str, ...]) -> str | None:
@@ -190,8 +191,13 @@ class _Row:
         top |= self.names()
         top["messageId"] = self.text("messageId", self.cells.get(("messageId",))) or derived_id
         top["timestamp"] = self.timestamp()
-        whole = self.whole_objects()
-        values = {path: self.value(path, cell) for path, cell in self.cells.items() if self.is_inside(path)} | whole
+        values = self.whole_objects()
+        values |= {
+            path: self.value(path, cell)
+            for path, cell in self.cells.items()
+            if self.is_inside(path) and path not in values
+        }
+        object_type = self.object_type()
         self.find_conflicts(values)
         for root in OBJECTS:
             top[root] = assembled(root, values)
@@ -199,9 +205,7 @@ class _Row:
         self.require(top, body)
         self.measure(top, body, values)
         call = {"type": self.kind.value} | {name: value for name, value in top.items() if value is not None}
-        if self.kind is CallKind.GROUP and ("traits", "object_type_id") not in self.cells:
-            body |= self.object_type()
-        return call if self.kind is CallKind.ALIAS else call | {self.kind.body: body}
+        return call if self.kind is CallKind.ALIAS else call | {self.kind.body: body | object_type}
 
     # ---- the top level
 
@@ -218,7 +222,8 @@ class _Row:
             return {"event": self.text("event", event, LONE_TEXT)}
         if self.kind not in (CallKind.PAGE, CallKind.SCREEN):
             return {}
-        name = self.text("name", self.lifted.get("name"), LONE_TEXT) or self.text("event", event, LONE_TEXT)
+        instead = self.text("event", event, LONE_TEXT)
+        name = self.text("name", self.lifted.get("name"), LONE_TEXT) or instead
         return {"name": name, "category": self.text("category", self.lifted.get("category"), LONE_TEXT)}
 
     def timestamp(self) -> str | None:
@@ -236,30 +241,26 @@ class _Row:
 
     def whole_objects(self) -> dict[Path, Any]:
         """The columns that are an object as a whole, also where they are text."""
-        paths: list[Path] = [(root,) for root in OBJECTS]
-        if self.kind is CallKind.GROUP:
-            paths.append(("traits", "relationshipAttributes"))
-        paths.append((self.kind.body,))
+        relationship: list[Path] = [("traits", "relationshipAttributes")] if self.kind is CallKind.GROUP else []
+        paths: list[Path] = [("context",), ("integrations",), *relationship, (self.kind.body,)]
         return {path: self.whole_object(path, self.cells[path]) for path in paths if path in self.cells}
 
     def whole_object(self, path: Path, cell: Cell) -> Any:
-        """An object, whether it comes as text, JSON, a struct or a map; blank text is as good as NULL."""
+        """An object, be it text, JSON, a struct or a map; blank text and JSON's null are as good as NULL."""
         kind = kind_of(cell.field)
         try:
             value = json_value(cell.scalar, cell.field, self.options)
-            if kind == "text" and value is not None:
-                value = None if is_blank(value) else exact(value)
+            nothing = (kind == "text" and is_blank(value or "")) or (kind == "json" and value is None)
+            if nothing or not cell.scalar.is_valid:
+                return self.null(cell, path)
+            value = exact(value) if kind == "text" else value
         except (BadValue, ValueError):
             raise _Refused(f"bad_type:{path[-1]}", cell.column) from None
-        if value is None and (kind in ("text", "json") or not cell.scalar.is_valid):
-            return self.null(cell, path)
         if not isinstance(value, dict):
             raise _Refused(f"bad_type:{path[-1]}", cell.column)
         return value
 
     def value(self, path: Path, cell: Cell) -> Any:
-        if path in self.whole_paths():
-            return LEFT_OUT  # judged and read by whole_objects
         if self.kind is CallKind.IDENTIFY and path == ("traits", "_update"):
             return self.update(cell)
         if not cell.scalar.is_valid:
@@ -271,10 +272,6 @@ class _Row:
         except BadValue:
             raise _Refused("bad_json", cell.column) from None
         return self.null(cell, path) if value is None and path[0] != self.kind.body else value
-
-    def whole_paths(self) -> tuple[Path, ...]:
-        relationship = (("traits", "relationshipAttributes"),) if self.kind is CallKind.GROUP else ()
-        return (("context",), ("integrations",), (self.kind.body,), *relationship)
 
     def update(self, cell: Cell) -> Any:
         try:
@@ -298,7 +295,9 @@ class _Row:
                 raise _Refused("path_conflict", self.cells[path].column)
 
     def object_type(self) -> dict[str, Any]:
-        """The type of a group's object as text, where the query gives it as ``objectTypeId``."""
+        """The type of a group's object as text, where the query gives it as ``objectTypeId`` alone."""
+        if self.kind is not CallKind.GROUP or ("traits", "object_type_id") in self.cells:
+            return {}
         text = self.text("objectTypeId", self.cells.get(("traits", "objectTypeId")))
         return {} if text is None else {"object_type_id": text}
 

@@ -56,7 +56,7 @@ class StoreContract:
         yield store
         await store.close()
 
-    # ------------------------------------------------------------------------------------------------------ syncs
+    # ----------------------------------------------------------------------------------------------------------- syncs
 
     async def test_nothing_is_remembered_of_a_new_sync(self, store: Store) -> None:
         """A sync that never ran has cursor 0, no columns, and is enabled as its configuration says."""
@@ -71,7 +71,7 @@ class StoreContract:
         assert await store.sync_state("people") == SyncState(5, (), False)
         assert await store.sync_state("orders") == SyncState(6, (), True)
 
-    # ----------------------------------------------------------------------------------------- a run comes to be
+    # ----------------------------------------------------------------------------------------------- a run comes to be
 
     async def test_a_created_run_is_queued_and_reads_back(self, store: Store) -> None:
         """What was given at creation is there, to the microsecond; nothing has happened yet."""
@@ -149,7 +149,7 @@ class StoreContract:
         await delivering(store, new_run("run-2", at=LATER))
         assert await store.runs() == [await store.run("run-2"), await store.run("run-1")]
 
-    # ----------------------------------------------------------------------------------------------- the fence
+    # ------------------------------------------------------------------------------------------------------- the fence
 
     async def test_taking_up_counts_attempts(self, store: Store) -> None:
         """Each worker that takes a run up gets the next attempt; when it started is said once."""
@@ -202,7 +202,7 @@ class StoreContract:
                 assert refused.value.code == "illegal_transition"
                 assert await store.run("run-1") == run
 
-    # ---------------------------------------------------------------------------------------- parts and deliveries
+    # -------------------------------------------------------------------------------------------- parts and deliveries
 
     async def test_parts_are_known_when_added(self, store: Store) -> None:
         """Parts read back as given, in their order; rows that became no call are invalid at every destination."""
@@ -291,7 +291,7 @@ class StoreContract:
         """Whatever workers, zombies and users do in whatever order, the ledger agrees with a model of plain dicts."""
         counts_always_add_up(new_store)
 
-    # -------------------------------------------------------------------------------------------------- the end
+    # --------------------------------------------------------------------------------------------------------- the end
 
     async def test_the_end_is_told(self, store: Store) -> None:
         """An ended run keeps its counts, when it ended, and why."""

@@ -25,7 +25,6 @@ PARTS = (Part(0, 1, 4, 3, 10), Part(1, 5, 2, 2, 10))
 UNMAPPED = 1
 SIZES = {(part.seq, name): part.calls for part in PARTS for name in ("crm", "mail")}
 
-
 _OUTCOME = st.sampled_from([Settled.PENDING, Settled.DELIVERED, Settled.DUPLICATE, Settled.INVALID, Settled.REJECTED])
 _OUTCOMES = st.lists(_OUTCOME, min_size=3, max_size=3).map(bytes)
 _SETTLING = st.dictionaries(st.sampled_from(sorted(SIZES)), _OUTCOMES, min_size=1)

@@ -13,7 +13,8 @@ What calls do:
   groupId is recorded without a person.
 - **group** creates or updates an object and, when it names a person, their relationship with its
   ``relationshipAttributes``. The object's type is "1" unless given.
-- **alias** merges ``previousId`` (a userId or an anonymousId) into ``userId``, who wins; the old id is free again.
+- **alias** merges ``previousId`` (a userId, or an unclaimed anonymousId) into ``userId``, who wins; the old id is
+  free again.
 - Semantic track events (`semantic`) delete and suppress people, keep devices, delete relationships and objects.
   Deleting a person deletes all that belongs to them. Calls for suppressed people are ignored and noted.
 
