@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 import queue
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from typing import Any, TypeVar
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -33,73 +33,80 @@ async def first(*work: Coroutine[Any, Any, Any]) -> None:
             task.cancel()
 
 
-class _End:
-    """Marks the end of a stream; carries the error that ended it."""
-
-    def __init__(self, error: BaseException | None = None) -> None:
-        self.error = error
-
-
 async def stream(
     start: Callable[[], Iterator[T]], *, depth: int = 2, interrupt: Callable[[], object] | None = None
-) -> AsyncIterator[T]:
+) -> AsyncGenerator[T, None]:
     """Iterate ``start()`` in a thread of its own and yield its items here, at most ``depth`` ahead.
 
     When the consumer stops early, ``interrupt`` is called (it must make a blocked driver return), the iterator
     is closed in its thread, and the thread is waited for.
     """
-    loop = asyncio.get_running_loop()
-    items: queue.Queue[T | _End] = queue.Queue()
-    room = threading.Semaphore(depth)
-    arrived = asyncio.Event()
-    stop = threading.Event()
+    pump: _Pump[T] = _Pump(start, depth)
+    try:
+        while (item := await pump.get()) is not None:
+            yield item[0]
+    finally:
+        await pump.stop(interrupt)
 
-    def put(item: T | _End) -> None:
-        items.put(item)
-        with contextlib.suppress(RuntimeError):  # the loop is gone: nobody waits any more
-            loop.call_soon_threadsafe(arrived.set)
 
-    def pump() -> None:
-        error: BaseException | None = None
+class _Pump(Generic[T]):
+    """A thread that iterates, and a queue of what it found. Items are wrapped, since None may be one."""
+
+    def __init__(self, start: Callable[[], Iterator[T]], depth: int) -> None:
+        self._start = start
+        self._loop = asyncio.get_running_loop()
+        self._items: queue.Queue[tuple[T] | None] = queue.Queue()
+        self._room = threading.Semaphore(depth)
+        self._arrived = asyncio.Event()
+        self._stopping = threading.Event()
+        self._error: BaseException | None = None
+        self._ended = False
+        self._thread = threading.Thread(target=self._run, name="headrace-stream", daemon=True)
+        self._thread.start()
+
+    async def get(self) -> tuple[T] | None:
+        """The next item; None at the end. Raises what ended the iteration."""
+        while self._items.empty():
+            self._arrived.clear()
+            if self._items.empty():
+                await self._arrived.wait()
+        item = self._items.get_nowait()
+        if item is None:
+            self._ended = True
+            if self._error is not None:
+                raise self._error
+        self._room.release()
+        return item
+
+    async def stop(self, interrupt: Callable[[], object] | None) -> None:
+        """End the thread, with force if it is in the middle of something, and wait for it."""
+        if not self._ended:
+            self._stopping.set()
+            self._room.release()
+            if interrupt is not None:
+                with contextlib.suppress(Exception):
+                    await asyncio.shield(asyncio.to_thread(interrupt))
+        await asyncio.shield(asyncio.to_thread(self._thread.join))
+
+    def _run(self) -> None:
         iterator: Iterator[T] | None = None
         try:
-            iterator = start()
+            iterator = self._start()
             for item in iterator:
-                room.acquire()
-                if stop.is_set():
+                self._room.acquire()
+                if self._stopping.is_set():
                     break
-                put(item)
-        except BaseException as caught:  # handed to the consumer, whatever it is
-            error = caught
+                self._put((item,))
+        except BaseException as error:  # noqa: BLE001  handed to the consumer, whatever it is; drivers can panic
+            self._error = error
         finally:
             close = getattr(iterator, "close", None)
             if close is not None:
                 with contextlib.suppress(Exception):
                     close()
-            put(_End(error))
+            self._put(None)
 
-    thread = threading.Thread(target=pump, name="headrace-stream", daemon=True)
-    thread.start()
-    ended = False
-    try:
-        while True:
-            while items.empty():
-                arrived.clear()
-                if items.empty():
-                    await arrived.wait()
-            item = items.get_nowait()
-            if isinstance(item, _End):
-                ended = True
-                if item.error is not None:
-                    raise item.error
-                return
-            room.release()
-            yield item
-    finally:
-        if not ended:
-            stop.set()
-            room.release()
-            if interrupt is not None:
-                with contextlib.suppress(Exception):
-                    await asyncio.shield(asyncio.to_thread(interrupt))
-        await asyncio.shield(asyncio.to_thread(thread.join))
+    def _put(self, item: tuple[T] | None) -> None:
+        self._items.put(item)
+        with contextlib.suppress(RuntimeError):  # the loop is gone: nobody waits any more
+            self._loop.call_soon_threadsafe(self._arrived.set)

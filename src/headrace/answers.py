@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import re
+from base64 import b64encode
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -11,6 +14,7 @@ from headrace.ports import HttpReply, Reply, Verdict
 RETRYABLE = frozenset({408, 425, 429, 500, 502, 503, 504, 522, 524})
 DENIED = frozenset({401, 403})
 ELSEWHERE = frozenset({404, 405, 410})  # there is no such door: the address is wrong, not a call
+_DOTS = "•••".encode()
 RETRY_AFTER_CAP = 300.0  # seconds, as the vendors' own SDKs do
 
 
@@ -29,9 +33,33 @@ def retry_after(value: str | None, now: datetime) -> float | None:
         if date.tzinfo is None:
             date = date.replace(tzinfo=UTC)
         seconds = (date - now).total_seconds()
-    if seconds != seconds:  # NaN
+    if math.isnan(seconds):
         return None
     return min(max(seconds, 0.0), RETRY_AFTER_CAP)
+
+
+def discreet(reply: HttpReply, *secrets: str) -> HttpReply:
+    """The answer with our secrets struck out, plain or escaped as in an address: its words go into messages.
+
+    Give a secret in every form in which it was sent: of Basic credentials also `basic`'s.
+    """
+    told = [secret for secret in secrets if secret]
+    if not told:
+        return reply
+    pattern = re.compile(b"|".join(map(_spellings, told)))
+    headers = {name: pattern.sub(_DOTS, value.encode()).decode() for name, value in reply.headers.items()}
+    return HttpReply(reply.status, headers, pattern.sub(_DOTS, reply.body))
+
+
+def basic(user: str, password: str) -> str:
+    """What Basic authentication sends for a user and a password."""
+    return b64encode(f"{user}:{password}".encode()).decode()
+
+
+def _spellings(secret: str) -> bytes:
+    """A pattern for a text with each byte as it is or escaped as in an address, where a blank may be a plus."""
+    plain = ((b"[ +]" if byte == ord(" ") else re.escape(bytes([byte])), byte) for byte in secret.encode())
+    return b"".join(b"(?:%b|%%(?i:%02X))" % pair for pair in plain)
 
 
 def judge(reply: HttpReply, now: datetime) -> Reply:

@@ -6,7 +6,6 @@ import importlib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,15 +14,16 @@ from headrace.clock import SystemClock
 from headrace.config import load, sync_to_json
 from headrace.connector import Spec
 from headrace.engines.embedded import EmbeddedEngine
-from headrace.errors import HeadraceError, UsageError
+from headrace.errors import HeadraceError, QueryError, UsageError
 from headrace.ids import run_id
-from headrace.model import Check, Problem, Project, Run, Sync
+from headrace.model import Check, Connection, Problem, Project, Run, Sync
 from headrace.net.http import AiohttpClient
-from headrace.preview import Preview, preview
-from headrace.query import render
 from headrace.ports import Destination, NewRun, Source, Store, Tools
+from headrace.preview import Preview, preview
+from headrace.query import relocated, render
 from headrace.run.job import House, Job
 from headrace.run.worker import Worker
+from headrace.stage import durable
 from headrace.stage.errorfiles import LocalErrorFiles
 from headrace.stage.local import LocalStage
 from headrace.stage.locks import FileLocks
@@ -34,11 +34,33 @@ SOURCES = ("postgresql", "duckdb", "sqlite", "files")
 DESTINATIONS = ("customerio", "mixpanel", "segment", "webhook", "files", "workspace")
 
 
-@cache
+class _Connectors(Mapping[tuple[str, str], Spec]):
+    """Every connector's declaration, by role and type; a connector is imported when it is first looked at."""
+
+    _rooms = (*(("source", name) for name in SOURCES), *(("destination", name) for name in DESTINATIONS))
+
+    def __getitem__(self, key: tuple[str, str]) -> Spec:
+        if key not in self._rooms:
+            raise KeyError(key)
+        spec: Spec = importlib.import_module("headrace.{}s.{}".format(*key)).SPEC
+        return spec
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._rooms)
+
+    def __len__(self) -> int:
+        return len(self._rooms)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._rooms
+
+
+_connectors = _Connectors()
+
+
 def specs() -> Mapping[tuple[str, str], Spec]:
-    """Every connector's declaration, by role and type."""
-    rooms = [("source", name) for name in SOURCES] + [("destination", name) for name in DESTINATIONS]
-    return {(role, name): importlib.import_module(f"headrace.{role}s.{name}").SPEC for role, name in rooms}
+    """Every connector's declaration, by (``source`` | ``destination``, type)."""
+    return _connectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +97,13 @@ class App:
     # -------------------------------------------------------------------------------------------------- connectors
 
     def open_source(self, name: str) -> Source:
-        connection = self.project.sources[name]
+        connection = _configured("source", name, self.project.sources)
         make = specs()["source", connection.type].source
         assert make is not None
         return make(connection.settings, self._tools)
 
     def open_destination(self, name: str) -> Destination:
-        connection = self.project.destinations[name]
+        connection = _configured("destination", name, self.project.destinations)
         make = specs()["destination", connection.type].destination
         assert make is not None
         return make(connection.settings, self._tools)
@@ -109,11 +131,13 @@ class App:
         """
         sync = self.sync(name)
         cursor = max(0, (last_sync_time or 0) - sync.lookback)
-        sql = render(sync.query, last_sync_time=cursor)
+        sql = render(sync.query, last_sync_time=cursor, limit=sync.limits.query)
         source = self.open_source(sync.source)
         try:
             as_of = int((await source.now()).timestamp())
             return preview(sync, await source.preview(sql, limit), as_of)
+        except QueryError as error:
+            raise relocated(error, sync.query, last_sync_time=cursor) from None
         finally:
             await source.close()
 
@@ -147,8 +171,8 @@ class App:
                 code="run_live",
             )
         try:
-            await self.seen.remember(run.id, await self.store.deliveries(run.id))
             ended = await self.store.abandon(run.id, self.clock.now(), problem)
+            await self.seen.remember(run.id, await self.store.deliveries(run.id))
             await self.stage.discard(run.id)
         finally:
             release()
@@ -177,11 +201,28 @@ class App:
         return self.errors.read(run.id, await self.store.error_files(run.id))
 
     async def tidy(self) -> None:
-        """Give back space of runs that ended without doing so, as a crash can leave it."""
+        """Do what a crash kept a run from doing at its end, and forget ids that no sync looks back to."""
+        for held in self.seen.runs():
+            run = await self.store.run(held)
+            if run is not None and not run.state.live:
+                await self.seen.remember(held, await self.store.deliveries(held))
         for held in self.stage.runs():
             run = await self.store.run(held)
             if run is not None and not run.state.live:
                 await self.stage.discard(held)
+        longest = max((sync.deduplicate_for for sync in self.project.syncs.values()), default=0)
+        await self.seen.forget(int(self.clock.now().timestamp()) - longest)
+
+
+def _configured(role: str, name: str, connections: Mapping[str, Connection]) -> Connection:
+    """A configured connection. Raises `HeadraceError` for one that only an interrupted run remembers."""
+    if name not in connections:
+        raise HeadraceError(
+            f"The interrupted run needs the {role} {name!r}, which is not configured any more. Configure it again, or "
+            "discard the run: headrace run SYNC --fresh",
+            code=f"unknown_{role}",
+        )
+    return connections[name]
 
 
 @asynccontextmanager
@@ -189,7 +230,10 @@ async def opened(base: Path, env: Mapping[str, str]) -> AsyncIterator[App]:
     """Read the project in ``base`` and open it. Raises `ConfigError` and what opening the store raises."""
     project = load(base, env, specs())
     places = Places.of(base, env)
-    places.home.mkdir(parents=True, exist_ok=True)
+    try:
+        places.home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise durable.failed(places.home, error) from error
     store = await open_store(places.home, places.database_url)
     http = AiohttpClient()
     try:

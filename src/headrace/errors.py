@@ -1,18 +1,18 @@
 """Every error a user can meet, named by what the caller does next.
 
-    HeadraceError              has a stable ``code`` and a message: what happened: which thing. What to do.
-    ├── ConfigError            mend the configuration; carries every finding at once (exit 3)
-    ├── UsageError             mend the command (exit 2)
-    ├── RunFailed              this run ends as failed; nothing is retried
-    │   ├── SourceError        the database refused: connection, grants, bad SQL
-    │   │   └── QueryError     the query itself is at fault; line and column in the user's text
-    │   ├── DestinationDenied  the destination refuses our credentials (401, 403)
-    │   ├── DestinationDown    the destination did not answer for as long as we retry
-    │   └── StageFull          our own disk is full or failing
-    ├── Unreachable            no answer came over the network; the call may or may not have been received: retry
-    └── Conflict               somebody else is at it
-        ├── RunLive            the sync has a live run
-        └── Fenced             this worker was replaced; it must change nothing any more
+HeadraceError              has a stable ``code`` and a message: what happened: which thing. What to do.
+├── ConfigError            mend the configuration; carries every finding at once (exit 3)
+├── UsageError             mend the command (exit 2)
+├── RunFailed              this run ends as failed; nothing is retried
+│   ├── SourceError        the database refused: connection, grants, bad SQL
+│   │   └── QueryError     the query itself is at fault; line and column in the user's text
+│   ├── DestinationDenied  the destination refuses our credentials (401, 403)
+│   ├── DestinationDown    the destination did not answer for as long as we retry
+│   └── StageFull          our own disk is full or failing
+├── Unreachable            no answer came over the network; the call may or may not have been received: retry
+└── Conflict               somebody else is at it
+    ├── RunLive            the sync has a live run
+    └── Fenced             this worker was replaced; it must change nothing any more
 """
 
 from __future__ import annotations

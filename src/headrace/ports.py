@@ -12,13 +12,15 @@ knowledge. Rules that bind both sides:
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from headrace.calls.batch import CallsBatch
@@ -54,12 +56,12 @@ class Source(Protocol):
         """The first ``limit`` rows, without fetching the others."""
         ...
 
-    def read(self, sql: str) -> AsyncIterator[pa.RecordBatch]:
+    def read(self, sql: str) -> AsyncGenerator[pa.RecordBatch, None]:
         """Run one statement read-only and stream its result in bounded memory.
 
         At least one batch is yielded, empty if need be, so that the columns are known. Raises `QueryError` for
         what is wrong with the query (with its place) and `SourceError` for the rest. When the consumer stops
-        early or is cancelled, the statement is cancelled in the database.
+        early or is cancelled, and closes the generator, the statement is cancelled in the database.
         """
         ...
 
@@ -105,7 +107,7 @@ class Batch:
 
     calls: CallsBatch
     encoded: Encoded
-    positions: Sequence[int]  # into calls and lanes; ascending
+    positions: Sequence[int] | npt.NDArray[np.int64]  # into calls and lanes; ascending
     number: int  # of the batch within its part, for messages only
 
     def __len__(self) -> int:
@@ -139,7 +141,8 @@ class Reply:
     """A destination's answer to one batch.
 
     ``failed`` (by index in the *batch*, 0-based) holds calls that were refused one by one; they are never sent
-    again. With ACCEPTED all others are delivered; with REFUSED nothing is, and the others are sent again. ``code`` and ``reason`` explain REFUSED, RETRY and DENIED: a stable code and the destination's words.
+    again. With ACCEPTED all others are delivered; with REFUSED nothing is, and the others are sent again. ``code``
+    and ``reason`` explain REFUSED, RETRY and DENIED: a stable code and the destination's words.
     """
 
     verdict: Verdict = Verdict.ACCEPTED
@@ -344,7 +347,9 @@ class SeenIds(Protocol):
         """Note the ids of one staged part, before anything is delivered."""
         ...
 
-    async def claim(self, run_id: str, destination: str, seqs: Sequence[int], since: int) -> Mapping[int, Sequence[int]]:
+    async def claim(
+        self, run_id: str, destination: str, seqs: Sequence[int], since: int
+    ) -> Mapping[int, Sequence[int]]:
         """Find the run's duplicates, by part: positions of calls whose id came before.
 
         Before: earlier in this run; in another live run's claim; or received after ``since`` (Unix seconds). All

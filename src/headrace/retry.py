@@ -17,7 +17,7 @@ def wait(policy: RetryPolicy, attempt: int, chance: float, asked: float | None =
 
     ``asked`` is what the destination demanded: never less than that, spread by a tenth so that not all come at once.
     """
-    ceiling = min(policy.cap, policy.base * 2 ** min(attempt - 1, 30))
+    ceiling = min(policy.cap, policy.base * 2.0 ** min(attempt - 1, 30))
     jittered = ceiling * chance
     if asked is None:
         return jittered

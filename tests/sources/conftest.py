@@ -11,6 +11,7 @@ import pytest
 from headrace.connector import Spec
 from headrace.ports import Source, Tools
 from headrace.testing.postgres import PostgresServer, postgres_binaries
+from tests.sources.postgresql import SCHEMA
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +21,12 @@ def postgres() -> Iterator[PostgresServer]:
         pytest.skip("no PostgreSQL server installed")
     with PostgresServer() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def database(postgres: PostgresServer) -> str:
+    """A database with the things above in it; tests do not change it."""
+    return postgres.create_database(SCHEMA)
 
 
 @pytest.fixture(scope="session")

@@ -193,6 +193,14 @@ class TestDuckdb(SourceContract):
         assert sum(rows) == 1_000_000
         assert list((self.folder / "home").iterdir()) == []
 
+    async def test_a_file_may_have_any_name(self) -> None:
+        """Also names that DuckDB uses itself, and names to be quoted."""
+        for name in ("temp.duckdb", "main.db", 'my "own" shop.duckdb'):
+            with duckdb.connect() as connection:
+                connection.execute(f"attach '{self.folder / name}' as made; create table made.t as select 1 as n")
+            async with self.opened(path=name) as source:
+                assert (await source.preview("select n from t", 1)).to_pylist() == [{"n": 1}]
+
     async def test_an_empty_database_is_a_warning(self) -> None:
         """No tables yet: it may be the wrong file."""
         duckdb.connect(str(self.folder / "new.duckdb")).close()

@@ -113,6 +113,7 @@ class TestFiles(SourceContract):
     async def test_each_file_and_each_folder_is_a_table(self) -> None:
         """All formats, compressed ones too; names become identifiers; what is hidden or unknown is left out."""
         self.write("data/Übersicht 2024-v[1].tsv", "a\tb\n1\tx\n")
+        self.write("data/{odd}.CSV", 'a,b\n1,"{}"\n')
         self.write("data/2024.jsonl", '{"a": 1}\n{"a": 2.5, "late": {"k": [1]}}\n')
         self.write("data/README.md", "no table")
         self.write("data/.hidden.csv", "a\n1\n")
@@ -121,12 +122,13 @@ class TestFiles(SourceContract):
         self.parquet("data/orders/2025/one.parquet", n=[1, 2])
         self.parquet("data/orders/two.parquet", n=[3])
         assert await self.rows("select * from Übersicht_2024_v_1_") == [{"a": 1, "b": "x"}]
+        assert await self.rows("select * from _odd_") == [{"a": 1, "b": "{}"}]
         assert await self.rows("select * from packed") == [{"a": 1, "b": "x"}]
         assert await self.rows("from _2024") == [{"a": 1.0, "late": None}, {"a": 2.5, "late": '{"k":[1]}'}]
         assert await self.rows("select * from ORDERS order by n") == [{"n": 1}, {"n": 2}, {"n": 3}]
         async with self.opened() as source:
             check = await source.check()
-        assert check.facts["tables"] == "_2024, orders, packed, people, Übersicht_2024_v_1_"
+        assert check.facts["tables"] == "_2024, orders, packed, people, _odd_, Übersicht_2024_v_1_"
 
     async def test_tables_by_pattern(self) -> None:
         """`tables` names tables and their files; only these can be read."""
@@ -184,8 +186,12 @@ class TestFiles(SourceContract):
     async def test_no_value_of_a_json_file_is_bent_to_a_guessed_type(self) -> None:
         """Keys and fractions that come late in an NDJSON file are seen."""
         self.write("data/t.ndjson", '{"v": 1}\n' * 30_000 + '{"v": 1.5, "w": "late"}\n')
-        rows = await self.rows("select * from t where v <> 1")
-        assert rows == [{"v": 1.5, "w": "late"}]
+        assert await self.rows("select * from t where v <> 1") == [{"v": 1.5, "w": "late"}]
+
+    async def test_json_keys_that_differ_in_case(self) -> None:
+        """DuckDB's names do not differ in case alone: the second key gets a number, and keeps its values."""
+        self.write("data/t.ndjson", '{"a": 1, "A": "x"}\n')
+        assert await self.rows("select * from t") == [{"a": 1, "A_1": "x"}]
 
     async def test_a_quote_after_the_sample(self) -> None:
         """A quoted value with a comma and a line's end is one value, even if no row before had quotes."""

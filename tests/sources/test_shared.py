@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from headrace.calls.batch import JSON_FIELD
 from headrace.errors import StageFull
-from headrace.sources.plain import PlainColumns, iso_duration
+from headrace.sources.plain import Faithful, PlainColumns, iso_duration
 from headrace.sources.spool import Spool
 from headrace.sources.sql import place, wrap
 
@@ -60,7 +60,7 @@ def test_intervals_in_iso_8601(interval: tuple[int, int, int], text: str) -> Non
 def plain(array: pa.Array, mark: Any = None) -> tuple[pa.Array, Counter[str]]:
     notes: Counter[str] = Counter()
     batch = pa.RecordBatch.from_arrays([array], ["c"])
-    return PlainColumns(batch.schema, ["c"], [mark], notes)(batch).column(0), notes
+    return PlainColumns(batch.schema, ["c"], [Faithful(mark=mark)], notes)(batch).column(0), notes
 
 
 def test_types_of_drivers_become_plain() -> None:

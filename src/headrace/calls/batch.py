@@ -21,13 +21,14 @@ source's columns, by which `headrace errors` gives a refused call's row back.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
 
+from headrace.calls.textjoin import Positions
 from headrace.model import CallKind
 
 # Field metadata by which a source says that text is more than text.
@@ -79,11 +80,11 @@ class CallsBatch:
         """A column, or None where no row could fill it."""
         return self.columns.column(name) if self.has(name) else None
 
-    def take(self, positions: Sequence[int]) -> CallsBatch:
+    def take(self, positions: Positions) -> CallsBatch:
         taken = self.columns.take(pa.array(positions, pa.int64()))
         return CallsBatch(self.kind, taken, self.as_of, self.meta)
 
-    def dicts(self, positions: Sequence[int] | None = None) -> Iterator[dict[str, Any]]:
+    def dicts(self, positions: Positions | None = None) -> Iterator[dict[str, Any]]:
         """Each call as the Pipelines API spells it: ``type``, ``userId``, … , ``traits`` or ``properties``."""
         columns = self.columns if positions is None else self.columns.take(pa.array(positions, pa.int64()))
         names = columns.schema.names

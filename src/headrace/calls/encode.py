@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from headrace.calls.batch import CallsBatch
+from headrace.calls.isotext import iso_texts
 from headrace.model import CallKind
-
-ISO_MILLIS = "%Y-%m-%dT%H:%M:%S%.3fZ"
 
 
 def frame(calls: CallsBatch) -> pl.DataFrame:
@@ -44,16 +44,17 @@ def pipelines_json(
     ``ending`` (see `headrace.ports.Encoded`). ``object_type`` writes the type of a group's object into its traits,
     as Customer.io reads it.
     """
-    kind, pieces = calls.kind, [pl.lit(f'{{"type":"{calls.kind.value}"')]
+    kind, pieces = calls.kind, [_text(f'{{"type":"{calls.kind.value}"')]
     for name, wire in _fields(kind):
         if calls.has(name):
-            pieces += _field(calls, name, f',"{wire}":')
+            pieces += _field(calls.columns.column(name), name, f',"{wire}":')
     for name, text in (constants or {}).items():
-        pieces.append(pl.lit(f',"{name}":{text}'))
+        pieces.append(_text(f',"{name}":{text}'))
     if kind is not CallKind.ALIAS:
-        body = _with_object_type() if object_type and calls.has("object_type_id") else pl.col("body")
-        pieces += [pl.lit(f',"{kind.body}":'), body]
-    return text_array(frame(calls).select(pl.concat_str([*pieces, pl.lit("}" + ending)])).to_series())
+        with_type = object_type and calls.has("object_type_id")
+        body = text_array(frame(calls).select(_with_object_type()).to_series()) if with_type else calls.column("body")
+        pieces += [_text(f',"{kind.body}":'), body]
+    return _joined([*pieces, _text("}" + ending)])
 
 
 def _fields(kind: CallKind) -> list[tuple[str, str]]:
@@ -71,20 +72,27 @@ def _fields(kind: CallKind) -> list[tuple[str, str]]:
     ]
 
 
-def _field(calls: CallsBatch, name: str, head: str) -> list[pl.Expr]:
-    """The pieces of one field: its head and its JSON; nothing for calls without it."""
-    column = calls.columns.column(name)
+def _field(column: pa.Array, name: str, head: str) -> list[pa.Array | pa.Scalar]:
+    """The pieces of one field: its head and its JSON; empty for calls without it."""
     if name in ("context", "integrations"):
-        before, value, after = head, pl.col(name), ""
+        before, value, after = head, column, ""
     elif name == "timestamp":
-        before, after = head + '"', '"'
-        value = pl.col(name).dt.replace_time_zone(None).dt.to_string(ISO_MILLIS)
+        before, value, after = head + '"', iso_texts(column), '"'
     elif _harmless(column):
-        before, value, after = head + '"', pl.col(name), '"'
+        before, value, after = head + '"', column, '"'
     else:
-        before, value, after = head, quoted(name), ""
-    pieces = [pl.lit(before), value, *([pl.lit(after)] if after else [])]
-    return [pl.concat_str(pieces).fill_null("")] if column.null_count else pieces
+        before, value, after = head, text_array(pl.Series("v", column).to_frame().select(quoted("v")).to_series()), ""
+    pieces = [_text(before), value, _text(after)]
+    # One missing piece makes the joined field null, and a null field is no text at all.
+    return [pc.binary_join_element_wise(*pieces, _text(""))] if column.null_count else pieces
+
+
+def _text(text: str) -> pa.Scalar:
+    return pa.scalar(text, pa.large_string())
+
+
+def _joined(pieces: Sequence[pa.Array | pa.Scalar]) -> pa.LargeStringArray:
+    return pc.binary_join_element_wise(*pieces, _text(""), null_handling="replace", null_replacement="")
 
 
 def _harmless(column: pa.LargeStringArray) -> bool:

@@ -78,9 +78,10 @@ def merge(base: str | None, over: str | None) -> str | None:
     merged = _object.decode(base)
     for key, value in _object.decode(over).items():
         there = merged.get(key)
-        if there is not None and _is_object(there) and _is_object(value):
-            value = msgspec.Raw((merge(bytes(there).decode(), bytes(value).decode()) or "").encode())
-        merged[key] = value
+        if there is None or not (_is_object(there) and _is_object(value)):
+            merged[key] = value
+        else:
+            merged[key] = msgspec.Raw((merge(bytes(there).decode(), bytes(value).decode()) or "").encode())
     return msgspec.json.encode(merged).decode()
 
 

@@ -26,7 +26,7 @@ from headrace.calls.objects import Writer, json_of
 from headrace.calls.placement import Branch, check_names, place
 from headrace.calls.rules import Rule, requirements, too_large
 from headrace.calls.timestamps import moments
-from headrace.calls.values import Column, Value, Work, frame_of, value, in_plain_types
+from headrace.calls.values import Column, Value, Work, frame_of, in_plain_types, value
 from headrace.model import CallKind, Failure, MapOptions, RowLimits
 
 _ODD = "The column '{name}' held NaN, Infinity or a year beyond 9999, which JSON cannot hold; null was sent."

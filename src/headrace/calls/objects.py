@@ -33,6 +33,11 @@ class Writer:
         """The branch as JSON text, null where none of its columns has a value; None if it has no columns."""
         if branch.own is None and not branch.children:
             return None
+        if branch.own is None and len(branch.children) == 1:
+            [(key, child)] = branch.children.items()
+            if isinstance(child, int):  # context.ip alone, most often
+                head = pl.lit("{" + orjson.dumps(key).decode() + ":")
+                return pl.concat_str(head, json_of(self.values[child]), pl.lit("}"))
         filled = [self.values[index].text.is_not_null() for index in _leaves(branch)]
         return pl.when(pl.any_horizontal(filled)).then(self._object(branch))
 

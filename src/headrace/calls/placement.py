@@ -28,10 +28,10 @@ RESERVED: dict[CallKind, tuple[str, ...]] = {
 _CONTEXT_CHILDREN = {
     name.lower(): name
     for name in (
-        "active ip locale userAgent channel campaign page app device network os library location referrer timezone "
-        "screen"
-    ).split()
-}
+        "active", "ip", "locale", "userAgent", "channel", "campaign", "page", "app", "device", "network", "os",
+        "library", "location", "referrer", "timezone", "screen",
+    )
+}  # fmt: skip
 # Fields of a group's traits that mean something: spelled as the API spells them, since databases fold case.
 _GROUP_FIELDS = {name.lower(): name for name in ("relationshipAttributes", "objectTypeId", "object_type_id")}
 _DOT = re.compile(r"(?<!\\)\.")
@@ -71,10 +71,7 @@ def place(names: Sequence[str], kind: CallKind, *, lower_case: bool = False) -> 
     for index, name in enumerate(names):
         segments = split(name)
         canonical = reserved.get(segments[0].lower())
-        if canonical:
-            path = _reserved_path(name, canonical, segments)
-        else:
-            path = _body_path(kind, segments, lower_case)
+        path = _reserved_path(name, canonical, segments) if canonical else _body_path(kind, segments, lower_case)
         _claim(taken, path, name)
         placement.paths.append(path)
         _put(placement, kind, path, index)

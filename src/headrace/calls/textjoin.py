@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+Positions = Sequence[int] | npt.NDArray[np.int64]
 
-def joined(texts: pa.LargeStringArray, positions: Sequence[int], separator: bytes, ending: bytes) -> bytes | memoryview:
+
+def joined(texts: pa.LargeStringArray, positions: Positions, separator: bytes, ending: bytes) -> bytes | memoryview:
     """The texts at ascending ``positions`` joined by ``separator``; nulls are left out.
 
     Where every text already ends with the separator, the texts' own buffer is the answer, without a copy.
@@ -25,7 +28,7 @@ def joined(texts: pa.LargeStringArray, positions: Sequence[int], separator: byte
     if ending == separator:
         return data[offsets[0] : offsets[-1] - len(ending)]
     cuts = offsets.tolist()
-    return separator.join([data[a : b - len(ending)] for a, b in zip(cuts[:-1], cuts[1:], strict=True)])
+    return separator.join([data[a : b - len(ending)] for a, b in pairwise(cuts)])
 
 
 def offsets_of(texts: pa.LargeStringArray) -> npt.NDArray[np.int64]:

@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 
 from headrace.calls import jsontext
 from headrace.calls.batch import JSON_FIELD, NUMERIC_FIELD
-from headrace.calls.encode import ISO_MILLIS
+from headrace.calls.isotext import iso_texts
 from headrace.calls.timestamps import native
 from headrace.model import MapOptions
 
@@ -57,10 +57,6 @@ class Column:
     @property
     def text(self) -> bool:
         return is_text(self.type) and not self.json and not self.numeric
-
-    @property
-    def structured(self) -> bool:
-        return pa.types.is_struct(self.type) or pa.types.is_map(self.type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +93,12 @@ def _beyond(kind: pa.DataType) -> bool:
 
 
 def is_text(kind: pa.DataType) -> bool:
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    types = pa.types
+    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
 
 
 def in_plain_types(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The batch without types that not everything here can take: views as plain ones, decimals over 128 bits as text."""
+    """The batch without types that not everything here can take: views as plain ones, huge decimals as text."""
     types = [_PLAIN.get(kind, pa.string() if _beyond(kind) else kind) for kind in batch.schema.types]
     if types == batch.schema.types:
         return batch
@@ -126,16 +123,24 @@ def frame_of(batch: pa.RecordBatch, columns: list[Column], options: MapOptions) 
 
 def value(work: Work, column: Column) -> Value:
     """How one column is written as JSON."""
-    types, kind, col, options = pa.types, column.type, pl.col(column.key), work.options
     if column.json:
         return _json(work, column)
     if column.numeric:
         return _numeric(work, column)
-    if _deep(kind, options):
-        return _deep_value(work, column)
+    if pa.types.is_nested(column.type):
+        return _nested(work, column)
+    if pa.types.is_temporal(column.type):
+        return _temporal(work, column)
+    return _simple_value(work, column)
+
+
+def _simple_value(work: Work, column: Column) -> Value:
+    types, kind, col, options = pa.types, column.type, pl.col(column.key), work.options
     if types.is_floating(kind):
-        odd = ~col.is_finite()
-        return Value(pl.when(~odd).then(col), plain=True, odd=odd)
+        floats = work.frame[column.key]
+        if floats.is_finite().all():
+            return Value(col, plain=True)
+        return _perhaps_odd(work, column, floats.set(~floats.is_finite(), None))
     if types.is_decimal(kind):
         text = col.cast(pl.String)
         if options.decimals == "string":
@@ -146,21 +151,27 @@ def value(work: Work, column: Column) -> Value:
         big = (col > 2**53) | (col < -(2**53)) if types.is_signed_integer(kind) else col > 2**53
         text = col.cast(pl.String)
         return Value(pl.when(big).then(pl.concat_str(pl.lit('"'), text, pl.lit('"'))).otherwise(text), plain=False)
-    if types.is_timestamp(kind):
-        stamp = work.add(iso_text(native(work.frame[column.key], options.timezone)))
-        return Value(stamp, plain=True, odd=col.is_not_null() & stamp.is_null())
-    if types.is_date(kind):
-        days = work.add(dates(work.frame[column.key]))
-        return Value(days, plain=True, odd=col.is_not_null() & days.is_null())
-    if types.is_time(kind):
-        return Value(trimmed(col.dt.to_string("%H:%M:%S%.9f")), plain=True)
-    if types.is_duration(kind):
-        return Value(work.add(_durations(work.frame[column.key])), plain=True)
     if _is_binary(kind):
         return Value(col.bin.encode("hex" if options.binary == "hex" else "base64"), plain=True)
-    if types.is_nested(kind):
-        work.odd[column.name] += _not_finite(work.batch.column(column.index))
     return Value(col, plain=True)
+
+
+def _temporal(work: Work, column: Column) -> Value:
+    types, kind, series = pa.types, column.type, work.frame[column.key]
+    if types.is_timestamp(kind):
+        return _perhaps_odd(work, column, iso_text(native(series, work.options.timezone)))
+    if types.is_date(kind):
+        return _perhaps_odd(work, column, dates(series))
+    if types.is_time(kind):
+        return Value(trimmed(pl.col(column.key).dt.to_string("%H:%M:%S%.9f")), plain=True)
+    return Value(work.add(_durations(series)), plain=True)
+
+
+def _nested(work: Work, column: Column) -> Value:
+    if _deep(column.type, work.options):
+        return _deep_value(work, column)
+    work.odd[column.name] += _not_finite(work.batch.column(column.index))
+    return Value(pl.col(column.key), plain=True)
 
 
 def _not_finite(array: pa.Array) -> int:
@@ -170,9 +181,17 @@ def _not_finite(array: pa.Array) -> int:
     return int(pc.sum(pc.invert(pc.is_finite(array))).as_py() or 0) if pa.types.is_floating(array.type) else 0
 
 
+def _perhaps_odd(work: Work, column: Column, written: pl.Series) -> Value:
+    """A value whose column has become ``written``; what is null only there could not be written."""
+    col = work.add(written)
+    lost = written.null_count() > work.frame[column.key].null_count()
+    return Value(col, plain=True, odd=pl.col(column.key).is_not_null() & col.is_null() if lost else None)
+
+
 def iso_text(moments: pl.Series) -> pl.Series:
     """UTC moments as ``YYYY-MM-DDTHH:MM:SS.mmmZ``."""
-    return moments.dt.replace_time_zone(None).dt.to_string(ISO_MILLIS)
+    millis = (moments.to_physical() // 1000).cast(pl.Datetime("ms", "UTC")).to_arrow()
+    return pl.Series(iso_texts(millis.combine_chunks() if isinstance(millis, pa.ChunkedArray) else millis))
 
 
 def trimmed(text: pl.Expr) -> pl.Expr:

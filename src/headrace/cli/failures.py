@@ -53,7 +53,8 @@ def _records(tables: Iterator[pa.Table]) -> Iterator[dict[str, Any]]:
 
 
 def _print(tables: Iterator[pa.Table]) -> None:
-    shown, groups = [], Counter[tuple[str, str]]()
+    shown: list[dict[str, Any]] = []
+    groups: Counter[tuple[str, str]] = Counter()
     for record in _records(tables):
         groups[record["destination"] or "all", record["code"]] += 1
         if len(shown) < _SHOWN:
@@ -111,8 +112,9 @@ def _cell(value: object) -> object:
 def _write_json(tables: Iterator[pa.Table], output: Path) -> int:
     count = 0
     with open(output, "w", encoding="utf-8") as file:
-        for count, record in enumerate(_records(tables), start=1):
+        for record in _records(tables):
             file.write(json.dumps(record, ensure_ascii=False) + "\n")
+            count += 1
     return count
 
 

@@ -170,7 +170,7 @@ def demo(folder: Path) -> None:
     """
     from headrace.demo import run_demo
 
-    sys.exit(run_async(run_demo(folder)))
+    sys.exit(run_async(run_demo(folder.absolute())))
 
 
 def main() -> None:

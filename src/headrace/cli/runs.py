@@ -70,8 +70,9 @@ async def run_each(app: App, names: Sequence[str], *, fresh: bool = False, quiet
     done: list[Run] = []
     with _interruptible() as interrupt:
         for name in names:
-            if not interrupt.asked:
-                done.append(await _one(app, name, fresh, quiet, interrupt))
+            if interrupt.asked:
+                break
+            done.append(await _one(app, name, fresh, quiet, interrupt))
     return done
 
 

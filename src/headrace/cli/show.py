@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from headrace.calls.batch import iso
 from headrace.model import Check, Run, RunState
 from headrace.preview import Preview
 
@@ -39,7 +40,7 @@ def print_json_line(fact: object) -> None:
 
 
 def moment(value: datetime | None) -> str | None:
-    return value.strftime("%Y-%m-%dT%H:%M:%SZ") if value else None
+    return iso(value) if value else None
 
 
 def run_fact(run: Run) -> dict[str, Any]:
@@ -80,7 +81,7 @@ def runs_table(runs: Sequence[Run], *, started: bool = True) -> Table:
         table.add_column(name, justify="right")
     for run in runs:
         first = True
-        for name, counts in run.counts.items() or [("", None)]:  # type: ignore[list-item]
+        for name, counts in run.counts.items() or [("", None)]:
             numbers = [f"{getattr(counts, outcome):,}" if counts else "" for outcome in _OUTCOMES]
             head = [Text(run.sync), Text(run.id), state_text(run.state)] if first else [Text(), Text(), Text()]
             if not started:

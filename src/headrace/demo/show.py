@@ -27,7 +27,6 @@ _OURS = (".headrace", "headrace.yaml", "warehouse.duckdb", "workspace.sqlite", "
 
 async def run_demo(folder: Path) -> int:
     """Make the demo in ``folder`` (its own files there are replaced), run it, and tell what happened."""
-    folder = folder.absolute()
     _prepare(folder)
     _say("1", "A warehouse", f"flights that left New York in January 2013, in {_near(folder)}/warehouse.duckdb")
     make_warehouse(folder / "warehouse.duckdb")

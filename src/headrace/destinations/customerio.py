@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,7 +20,6 @@ from headrace.ports import Batch, Encoded, HttpReply, Limits, Reply, Tools, Verd
 BASES = {"us": "https://cdp.customer.io/v1", "eu": "https://cdp-eu.customer.io/v1"}
 EVENT_LIMIT = 100  # bytes of an event's name
 CHECK_TIMEOUT = 15.0  # seconds
-DOTS = "•••".encode()
 REGION_KEY = re.compile(r"(?:pk|sk)_(us|eu)_")  # newer keys name their region, and go as a bearer token
 CODE = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -61,7 +59,7 @@ class CustomerIo:
     async def send(self, batch: Batch) -> Reply:
         now = self._tools.clock.now()
         body = (b'{"batch":[', batch.joined("batch"), b'],"sentAt":"%b"}' % iso(now).encode())
-        answer = _discreet(await self._post(body), self._key)
+        answer = self._discreet(await self._post(body))
         reply, errors = answers.judge(answer, now), _errors(answer)
         if not errors or reply.verdict not in (Verdict.ACCEPTED, Verdict.REFUSED):
             return reply
@@ -74,6 +72,10 @@ class CustomerIo:
 
     async def close(self) -> None:
         """Nothing of its own is open."""
+
+    def _discreet(self, answer: HttpReply) -> HttpReply:
+        key = self._key.reveal()
+        return answers.discreet(answer, key, answers.basic(key, ""))
 
     async def _post(self, body: tuple[bytes | memoryview, ...], timeout: float = 60.0) -> HttpReply:
         headers = {"Content-Type": "application/json", "X-Strict-Mode": "1"}
@@ -132,14 +134,6 @@ def _words(error: Any) -> str:
         field, message = error.get("field"), error.get("message") or error.get("reason") or "no reason given"
         text = f"{field}: {message}" if field else str(message)
     return HttpReply(0, {}, text.encode("utf-8", "replace")).text()
-
-
-def _discreet(answer: HttpReply, key: Secret) -> HttpReply:
-    """The answer with the key struck out, should the system repeat it: its words go into messages."""
-    plain = key.reveal().encode()
-    pattern = re.compile(b"|".join(map(re.escape, (plain, b64encode(plain + b":")))))
-    headers = {name: pattern.sub(DOTS, value.encode()).decode() for name, value in answer.headers.items()}
-    return HttpReply(answer.status, headers, pattern.sub(DOTS, answer.body))
 
 
 def _validate(settings: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,7 +19,6 @@ from headrace.ports import Batch, Encoded, HttpReply, Limits, Reply, Tools
 BASES = {"us": "https://api.segment.io/v1", "eu": "https://events.eu1.segmentapis.com/v1"}
 MESSAGE_ID_LIMIT = 100  # characters; an id must be shorter
 CHECK_TIMEOUT = 15.0  # seconds
-DOTS = "•••".encode()
 
 
 class Segment:
@@ -56,7 +54,8 @@ class Segment:
     async def send(self, batch: Batch) -> Reply:
         now = self._tools.clock.now()
         answer = await self._post((b'{"batch":[', batch.joined("batch"), b'],"sentAt":"%b"}' % iso(now).encode()))
-        return answers.judge(_discreet(answer, self._write_key), now)
+        key = self._write_key.reveal()
+        return answers.judge(answers.discreet(answer, key, answers.basic(key, "")), now)
 
     async def close(self) -> None:
         """Nothing of its own is open."""
@@ -77,14 +76,6 @@ def _id_too_long(message_id: str) -> Failure:
     limit = MESSAGE_ID_LIMIT - 1
     message = f"messageId has {len(message_id)} characters; Segment takes at most {limit}. Shorten it in the query."
     return Failure("message_id_too_long", message, column="messageId")
-
-
-def _discreet(answer: HttpReply, key: Secret) -> HttpReply:
-    """The answer with the key struck out, should the system repeat it: its words go into messages."""
-    plain = key.reveal().encode()
-    pattern = re.compile(b"|".join(map(re.escape, (plain, b64encode(plain + b":")))))
-    headers = {name: pattern.sub(DOTS, value.encode()).decode() for name, value in answer.headers.items()}
-    return HttpReply(answer.status, headers, pattern.sub(DOTS, answer.body))
 
 
 def _validate(settings: Mapping[str, Any]) -> list[tuple[str, str]]:

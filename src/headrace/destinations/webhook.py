@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote_plus, urlsplit, urlunsplit
@@ -35,7 +34,6 @@ AUTH_FIELDS = {  # kind → the fields it needs
 SECRETS = ("auth_password", "auth_token", "auth_value", "signing_secret")
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a header's name, by RFC 9110
 FRAMING = frozenset({"connection", "content-encoding", "content-length", "transfer-encoding"})
-DOTS = "•••".encode()
 PLAIN_KEY = re.compile(r"[!-~]{1,255}")  # an id that can stand in a header as it is
 
 
@@ -133,23 +131,13 @@ class Webhook:
         given = self._settings
         secrets = [given[name].reveal() for name in SECRETS if given[name]]
         if given["auth"] == "basic":
-            secrets.append(b64encode(f"{given['auth_user']}:{given['auth_password'].reveal()}".encode()).decode())
-        if not secrets:
-            return answer
-        pattern = re.compile(b"|".join(map(_spellings, secrets)))
-        headers = {name: pattern.sub(DOTS, value.encode()).decode() for name, value in answer.headers.items()}
-        return HttpReply(answer.status, headers, pattern.sub(DOTS, answer.body))
+            secrets.append(answers.basic(given["auth_user"], given["auth_password"].reveal()))
+        return answers.discreet(answer, *secrets)
 
 
 def _merged(*layers: Mapping[str, str]) -> dict[str, str]:
     """Headers of several layers; a later one replaces an earlier of the same name, however it is spelled."""
     return dict({name.lower(): (name, value) for layer in layers for name, value in layer.items()}.values())
-
-
-def _spellings(secret: str) -> bytes:
-    """A pattern for a text with each byte as it is or escaped as in an address, where a blank may be a plus."""
-    plain = ((b"[ +]" if byte == ord(" ") else re.escape(bytes([byte])), byte) for byte in secret.encode())
-    return b"".join(b"(?:%b|%%(?i:%02X))" % pair for pair in plain)
 
 
 def _idempotency_key(batch: Batch) -> str:

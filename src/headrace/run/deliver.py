@@ -77,7 +77,7 @@ async def _send_all(
     async def one(positions: Positions, number: int) -> None:
         try:
             await sender.send(Batch(calls, encoded, positions, number), known)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  the first one is raised, when all batches have come to rest
             errors.append(error)
         settler.then(lane.unsettled.release, urgent_at=lane.urgent_at)
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from collections.abc import Mapping as Mapping_
+from contextlib import aclosing
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -19,7 +21,7 @@ from headrace.calls.mapping import Mapped, Mapping
 from headrace.errors import QueryError
 from headrace.model import Delivery, Part, Settled, SyncState
 from headrace.ports import Source, Staged
-from headrace.query import relocated, render
+from headrace.query import render
 from headrace.run.job import House, Job
 
 _LEDGER_EVERY = 0.5  # seconds between two entries of finished parts
@@ -40,8 +42,7 @@ async def extract(house: House, job: Job) -> None:
     await house.store.extract_anew(job.id, job.attempt)
     await house.stage.discard(job.id)
     job.tally.phase = "extracting"
-    cursor = max(0, job.run.cursor - job.sync.lookback)
-    sql = render(job.sync.query, last_sync_time=cursor, limit=job.sync.limits.query)
+    sql = render(job.sync.query, last_sync_time=cursor_of(job), limit=job.sync.limits.query)
     source = house.open_source(job.sync.source)
     try:
         as_of = math.floor((await source.now()).timestamp())
@@ -59,23 +60,24 @@ async def extract(house: House, job: Job) -> None:
     await house.store.staged(job.id, job.attempt, staged)
 
 
+def cursor_of(job: Job) -> int:
+    """The value of ``last_sync_time`` in the run's query."""
+    return max(0, job.run.cursor - job.sync.lookback)
+
+
 async def _stage_all(house: House, job: Job, source: Source, sql: str, as_of: int) -> tuple[_Progress, Mapping]:
     """Read, map and stage side by side: a few parts in the air, the driver never far ahead."""
     progress = _Progress(written_at=house.clock.monotonic())
     mapping: Mapping | None = None
     room = asyncio.Semaphore(house.mappers)
     rows, seq = 0, 0
-    async with asyncio.TaskGroup() as group:
-        async for batch in _parts(source.read(sql), house.part_rows, house.part_bytes):
+    # Closed whatever happens: an open reader is a statement that still runs in the database.
+    async with aclosing(source.read(sql)) as batches, asyncio.TaskGroup() as group:
+        async for batch in _parts(batches, house.part_rows, house.part_bytes):
             job.heed()
             if mapping is None:
                 mapping = Mapping(batch.schema, job.sync.call, job.sync.options, job.sync.limits)
-            if rows + batch.num_rows > job.sync.limits.records:
-                raise QueryError(
-                    f"The query of sync {job.sync.name!r} returns more than {job.sync.limits.records:,} rows; nothing "
-                    "was sent. Narrow it with {{last_sync_time}}, or raise limits.records.",
-                    code="too_many_records",
-                )
+            _within_limit(job, rows + batch.num_rows)
             if batch.num_rows:
                 await room.acquire()
                 work = group.create_task(_part(house, job, mapping, batch, seq, rows + 1, as_of, progress))
@@ -86,6 +88,15 @@ async def _stage_all(house: House, job: Job, source: Source, sql: str, as_of: in
     assert mapping is not None, "a source yields at least one batch"
     progress.parts.sort(key=lambda part: part.seq)
     return progress, mapping
+
+
+def _within_limit(job: Job, rows: int) -> None:
+    if rows > job.sync.limits.records:
+        raise QueryError(
+            f"The query of sync {job.sync.name!r} returns more than {job.sync.limits.records:,} rows; nothing "
+            "was sent. Narrow it with {{last_sync_time}}, or raise limits.records.",
+            code="too_many_records",
+        )
 
 
 async def _part(
@@ -131,7 +142,7 @@ async def _to_deliver(house: House, job: Job, parts: list[Part], own_ids: bool) 
     window = job.sync.deduplicate_for
     deliveries = []
     for destination in job.run.destinations:
-        repeated = {}
+        repeated: Mapping_[int, Sequence[int]] = {}
         if own_ids and window and filled:
             since = math.floor(house.clock.now().timestamp()) - window
             repeated = await house.seen.claim(job.id, destination, [part.seq for part in filled], since)

@@ -28,8 +28,8 @@ class House:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     mappers: int = 2  # parts being mapped at the same time: the machine's cores
     open_parts: int = 2  # parts being delivered at the same time, per destination
-    part_rows: int = 65_536
-    part_bytes: int = 32 << 20  # of Arrow data, where rows are wide
+    part_rows: int = 32_768  # measured: fewer cost time per part; more cost memory, and miss the processor's caches
+    part_bytes: int = 16 << 20  # of Arrow data, where rows are wide
 
 
 class Stopped(Exception):

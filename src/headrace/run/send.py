@@ -16,7 +16,7 @@ from headrace.run.job import Job
 from headrace.run.lane import Lane
 
 Positions = npt.NDArray[np.int64]
-Known = Callable[[Positions, Mapping[int, Failure]], None]  # calls that are in, and refused ones; by position in the part
+Known = Callable[[Positions, Mapping[int, Failure]], None]  # told the calls that are in, and those refused
 _NONE: Positions = np.empty(0, np.int64)
 
 

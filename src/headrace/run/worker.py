@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from headrace.config import sync_from_json
-from headrace.errors import HeadraceError, RunFailed, StageFull
+from headrace.errors import HeadraceError, QueryError, RunFailed, StageFull
 from headrace.model import Delivery, Problem, Run, RunState
 from headrace.ports import Destination
+from headrace.query import relocated
 from headrace.run.deliver import deliver
-from headrace.run.extract import extract
+from headrace.run.extract import cursor_of, extract
 from headrace.run.job import House, Job, Stopped
 from headrace.run.lane import Lane
 from headrace.run.send import Sender
@@ -102,9 +103,9 @@ class Worker:
             error = _first(group)
             if not isinstance(error, RunFailed):
                 raise error from None
-            problem = _told(error)
+            problem = _told(_at_home(error, bench.job))
         except RunFailed as error:
-            problem = _told(error)
+            problem = _told(_at_home(error, bench.job))
         await self.house.stage.discard(bench.job.id)  # first of all: the ledger may need the space to tell it
         return problem
 
@@ -187,6 +188,13 @@ def _verdict(run: Run) -> RunState:
     assert all(counts.pending == 0 for counts in run.counts.values()), "a run ends when nothing is pending"
     bad = any(counts.invalid or counts.rejected for counts in run.counts.values())
     return RunState.PARTIAL if bad or run.unmapped else RunState.SUCCEEDED
+
+
+def _at_home(error: RunFailed, job: Job) -> RunFailed:
+    """What the database said of the query, with its place in the text that the user wrote."""
+    if isinstance(error, QueryError):
+        return relocated(error, job.sync.query, last_sync_time=cursor_of(job))
+    return error
 
 
 def _told(error: HeadraceError) -> dict[str, str]:

@@ -52,10 +52,10 @@ def reader(
         "timestampformat": guess["TimestampFormat"],
         **{name: value for name, value in options.items() if name != "types"},
     }
-    call = f"read_csv({literal(list(patterns))}{_named(dialect)}, columns = {{}})"
+    call = f"read_csv({literal(list(patterns))}{_named(dialect)}, columns = "
     if exact:
         columns = _kept(connection, call, columns, told=options.get("types") or {})
-    return call.format(_struct(columns))
+    return f"{call}{literal(columns)})"
 
 
 def header(file: Path) -> str:
@@ -74,8 +74,8 @@ def _kept(
         return dict(columns)
     kept = [(identifier(name), _KEEPS[columns[name]]) for name in doubted]
     counts = ", ".join(f"count({name}) filter (not ({condition.format(name)}))" for name, condition in kept)
-    texts = _struct(dict.fromkeys(columns, "VARCHAR"))
-    [losses] = connection.execute(f"select {counts} from {call.format(texts)}").fetchall()
+    texts = literal(dict.fromkeys(columns, "VARCHAR"))
+    [losses] = connection.execute(f"select {counts} from {call}{texts})").fetchall()
     lossy = {name for name, loss in zip(doubted, losses, strict=True) if loss}
     return {name: "VARCHAR" if name in lossy else kind for name, kind in columns.items()}
 
@@ -86,7 +86,3 @@ def _character(shown: str, absent: str) -> str:
 
 def _named(options: Mapping[str, Any]) -> str:
     return "".join(f", {name} = {literal(value)}" for name, value in options.items() if value is not None)
-
-
-def _struct(columns: Mapping[str, str]) -> str:
-    return "{" + ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in columns.items()) + "}"

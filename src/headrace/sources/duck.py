@@ -8,7 +8,6 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ import pyarrow as pa
 
 from headrace.calls.batch import JSON_FIELD, NUMERIC_FIELD
 from headrace.errors import SourceError
-from headrace.sources.plain import PlainColumns
+from headrace.sources.plain import AS_IS, Faithful, PlainColumns
 from headrace.sources.sql import BATCH_ROWS, Result, not_a_select, one_statement, refused, wrap, writes
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -30,7 +29,6 @@ _CONFIGURATION = {
     "autoload_known_extensions": "false",
 }
 
-_AS_IS = "{}"
 _TEXT = "{}::varchar"
 _JSON = "to_json({})"
 _SCALARS = frozenset(
@@ -44,20 +42,12 @@ _NUMBERS = frozenset({"hugeint", "uhugeint", "bignum"})
 _NESTED = frozenset({"list", "array", "struct", "map", "union", "variant"})
 
 
-@dataclass(frozen=True, slots=True)
-class Faithful:
-    """How a column is asked for, and what its text means."""
-
-    expression: str  # {} stands for the column
-    mark: Mapping[bytes, bytes] | None = None
-
-
 def faithful(kind: Any) -> Faithful:
     """The way to read one column without loss, by its DuckDB type."""
     if str(kind) == "JSON":
-        return Faithful(_AS_IS, JSON_FIELD)
+        return Faithful(AS_IS, JSON_FIELD)
     if kind.id in _PLAIN or (kind.id == "list" and kind.child.id in _SCALARS and str(kind.child) != "JSON"):
-        return Faithful(_AS_IS)
+        return Faithful()
     if kind.id in _NUMBERS:
         return Faithful(_TEXT, NUMERIC_FIELD)
     if kind.id in _NESTED:
@@ -128,12 +118,12 @@ class DuckSession:
         relation = self._connection.sql(sql)  # .execute() would hold the whole result in memory
         names = relation.columns
         columns = [faithful(kind) for kind in relation.types]
-        if limit is not None or any(column.expression != _AS_IS for column in columns):
+        if limit is not None or any(column.expression != AS_IS for column in columns):
             wrapped, prefix = wrap(sql, [column.expression for column in columns], limit)
             self._prefix = len(wrapped[:prefix].encode())
             relation = self._connection.sql(wrapped)
         reader = relation.to_arrow_reader(BATCH_ROWS)
-        plain = PlainColumns(reader.schema, names, [column.mark for column in columns], self.notes)
+        plain = PlainColumns(reader.schema, names, columns, self.notes)
 
         def batches() -> Generator[pa.RecordBatch, None, None]:
             with reader:

@@ -14,6 +14,8 @@ from headrace.ports import Tools
 from headrace.sources import duck
 from headrace.sources.sql import explained
 
+_RESERVED = frozenset({"main", "memory", "system", "temp"})  # names that DuckDB has given itself
+
 
 def connect(settings: Mapping[str, Any], tools: Tools) -> duck.DuckSession:
     """A session on the file. Raises `SourceError` where it cannot be opened."""
@@ -24,7 +26,7 @@ def connect(settings: Mapping[str, Any], tools: Tools) -> duck.DuckSession:
         raise SourceError(f"There is no file {settings['path']!r} in {str(tools.base)!r}. Mend `path`.", code="file")
 
     def attach(connection: duckdb.DuckDBPyConnection) -> None:
-        name = duck.identifier(path.stem)
+        name = duck.identifier(f"{path.stem}_db" if path.stem.lower() in _RESERVED else path.stem)
         connection.execute(f"attach {duck.literal(path)} as {name} (read_only)")
         connection.execute(f"use {name}")
 

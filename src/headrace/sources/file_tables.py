@@ -65,9 +65,7 @@ class FileTable:
             return csv_tables.reader(connection, patterns, csv, exact=exact)
         if self.format == "parquet":
             return f"read_parquet({literal(patterns)})"
-        # A sample would round 1.5 to 2 and drop keys that come later, without a word: look at every value.
-        exactly = f", sample_size = -1, maximum_sample_files = {len(files)}"
-        return f"read_json({literal(patterns)}, format = 'newline_delimited'{exactly})"
+        return _json_reader(connection, patterns)
 
     def _same_columns(self, connection: duckdb.DuckDBPyConnection, csv: Mapping[str, Any]) -> Sequence[Path]:
         """The files that hold anything; an error if their columns differ, for then values would be lost silently."""
@@ -142,11 +140,11 @@ def _of_patterns(settings: Mapping[str, Any], base: Path) -> Iterable[tuple[str,
 
 
 def _format(file: Path) -> str | None:
-    suffixes = file.suffixes
+    suffixes = [suffix.lower() for suffix in file.suffixes]
     if suffixes and suffixes[-1] == ".gz":
         kind = FORMATS.get(suffixes[-2]) if len(suffixes) > 1 else None
         return None if kind == "parquet" else kind  # a Parquet file is compressed inside
-    return FORMATS.get(file.suffix)
+    return FORMATS.get(file.suffix.lower())
 
 
 def _table_name(entry: Path) -> str:
@@ -156,6 +154,19 @@ def _table_name(entry: Path) -> str:
         stem = stem.removesuffix(".gz").rpartition(".")[0]
     name = re.sub(r"\W", "_", stem)
     return f"_{name}" if name[:1].isdigit() else name
+
+
+def _json_reader(connection: duckdb.DuckDBPyConnection, patterns: Sequence[str]) -> str:
+    """The ``read_json`` call for files of one JSON object a line."""
+    call = f"read_json({literal(patterns)}, format = 'newline_delimited'"
+    # A sample would round 1.5 to 2 and drop keys that come later, without a word: look at every value, once.
+    guessing = f"{call}, sample_size = -1, maximum_sample_files = {len(patterns)})"
+    found = connection.sql(f"from {guessing}")
+    columns = {name: str(kind) for name, kind in zip(found.columns, found.types, strict=True)}
+    keys = {name.lower() for name in columns}
+    if any(name.rpartition("_")[0].lower() in keys for name in columns):
+        return guessing  # keys that differ in case alone, of which the second was given a new name: DuckDB knows which
+    return f"{call}, columns = {literal(columns)})"
 
 
 def _parquet_columns(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> list[str]:

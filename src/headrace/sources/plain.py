@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 
 import pyarrow as pa
@@ -20,25 +21,33 @@ _FIRST_DAY = (date(1, 1, 1) - date(1970, 1, 1)).days
 _LAST_DAY = (date(9999, 12, 31) - date(1970, 1, 1)).days
 
 
-class PlainColumns:
-    """Turns the batches of one result into plain columns, and counts in ``notes`` the values that were lost.
+AS_IS = "{}"
 
-    ``marks`` says of each column whether its text is JSON (`JSON_FIELD`), a number (`NUMERIC_FIELD`) or just text.
-    """
+
+@dataclass(frozen=True, slots=True)
+class Faithful:
+    """The way to read one column without loss."""
+
+    expression: str = AS_IS  # what to ask the database for; {} stands for the column
+    mark: Mapping[bytes, bytes] | None = None  # what its text is: JSON_FIELD, NUMERIC_FIELD, or just text
+
+
+class PlainColumns:
+    """Turns the batches of one result into plain columns, and counts in ``notes`` the values that were lost."""
 
     def __init__(
         self,
         given: pa.Schema,
         names: Sequence[str],
-        marks: Sequence[Mapping[bytes, bytes] | None],
+        ways: Sequence[Faithful],
         notes: Counter[str],
     ) -> None:
         columns = [
-            _column(field.type, name, mark, notes) for field, name, mark in zip(given, names, marks, strict=True)
+            _column(field.type, name, way.mark, notes) for field, name, way in zip(given, names, ways, strict=True)
         ]
         self._converts = [convert for _, convert in columns]
         self.schema = pa.schema(
-            pa.field(name, kind, metadata=mark) for name, (kind, _), mark in zip(names, columns, marks, strict=True)
+            pa.field(name, kind, metadata=way.mark) for name, (kind, _), way in zip(names, columns, ways, strict=True)
         )
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -12,10 +12,10 @@ import adbc_driver_manager
 import pyarrow as pa
 
 from headrace.errors import SourceError
-from headrace.sources.plain import PlainColumns
+from headrace.sources.plain import AS_IS, PlainColumns
 from headrace.sources.postgresql_connection import Connection
 from headrace.sources.postgresql_errors import query_refusal
-from headrace.sources.postgresql_types import AS_IS, faithful
+from headrace.sources.postgresql_types import faithful
 from headrace.sources.sql import Result, not_a_select, wrap
 
 _COPY = len("COPY (")  # what the driver writes in front of a query
@@ -57,7 +57,7 @@ class PostgresSession:
         try:
             cursor.execute(statement)
             reader = cursor.fetch_record_batch()
-            plain = PlainColumns(reader.schema, described.names, [column.mark for column in columns], self.notes)
+            plain = PlainColumns(reader.schema, described.names, columns, self.notes)
         except BaseException:
             cursor.close()
             raise

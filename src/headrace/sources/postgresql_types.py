@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 import pyarrow as pa
 
 from headrace.calls.batch import JSON_FIELD, NUMERIC_FIELD
+from headrace.sources.plain import AS_IS, Faithful
 
-AS_IS = "{}"
 _TEXT = "{}::text"
 _JSON = "to_json({})"
 
@@ -24,14 +21,6 @@ _CASTS = {
     "hstore": _JSON,
 }
 _MARKS = {"numeric": NUMERIC_FIELD, "money": NUMERIC_FIELD, **dict.fromkeys(("json", "jsonb", "hstore"), JSON_FIELD)}
-
-
-@dataclass(frozen=True, slots=True)
-class Faithful:
-    """How a column is asked for, and what its text means."""
-
-    expression: str  # {} stands for the column
-    mark: Mapping[bytes, bytes] | None = None
 
 
 def faithful(field: pa.Field) -> Faithful:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, cast
+from typing import Protocol
 
 import pyarrow as pa
 
@@ -83,7 +83,7 @@ class SqlSource:
         async with aclosing(self._stream(sql, limit)) as batches:
             return pa.Table.from_batches([batch async for batch in batches])
 
-    async def read(self, sql: str) -> AsyncIterator[pa.RecordBatch]:
+    async def read(self, sql: str) -> AsyncGenerator[pa.RecordBatch, None]:
         async with aclosing(self._stream(sql, None)) as batches:
             async for batch in batches:
                 yield batch
@@ -109,8 +109,7 @@ class SqlSource:
 
     async def _stream(self, sql: str, limit: int | None) -> AsyncGenerator[pa.RecordBatch, None]:
         statement = _Statement(self._timeout)
-        batches = stream(lambda: statement.run(self._opened, sql, limit), interrupt=statement.interrupt)
-        self._reading = cast("AsyncGenerator[pa.RecordBatch, None]", batches)
+        self._reading = stream(lambda: statement.run(self._opened, sql, limit), interrupt=statement.interrupt)
         async with aclosing(self._reading) as rows:
             async for batch in rows:
                 yield batch

@@ -12,8 +12,10 @@ header of 256 counts; looking for duplicates goes bucket by bucket over all file
 
 from __future__ import annotations
 
+import fcntl
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +43,7 @@ class LocalSeenIds:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._one_at_a_time = threading.Lock()  # two runs that claim at once must see each other
+        self._one_thread = threading.Lock()
 
     async def note(self, run_id: str, seq: int, message_ids: pa.LargeStringArray) -> None:
         await in_thread(self._note, self._noted(run_id, seq), message_ids)
@@ -51,6 +53,25 @@ class LocalSeenIds:
 
     async def remember(self, run_id: str, deliveries: Sequence[Delivery]) -> None:
         await in_thread(self._remember, run_id, list(deliveries))
+
+    async def forget(self, before: int) -> None:
+        """Give the space of ids back that were received up to a moment (Unix seconds): no window reaches there."""
+        await in_thread(self._forget, before)
+
+    def runs(self) -> list[str]:
+        """Runs that hold claims: those that live, and those that a crash kept from turning them into received ids."""
+        return sorted({live.stem for live in self._folder.glob("*/*.live")})
+
+    @contextmanager
+    def _one_at_a_time(self) -> Iterator[None]:
+        """Two runs that claim at once, be it in two processes, must see each other."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with self._one_thread, open(self._folder / ".lock", "wb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                yield
+        except OSError as error:
+            raise durable.failed(self._folder / ".lock", error) from error
 
     def _noted(self, run_id: str, seq: int) -> Path:
         return self._folder / "ids" / run_id / f"{seq:06d}"
@@ -63,12 +84,12 @@ class LocalSeenIds:
         durable.write(path, [_counts(rows).tobytes(), rows.tobytes()])
 
     def _claim(self, run_id: str, destination: str, seqs: list[int], since: int) -> dict[int, list[int]]:
-        with self._one_at_a_time:
+        with self._one_at_a_time():
             here = self._folder / destination
             here.mkdir(parents=True, exist_ok=True)
             noted = [(seq, _File(self._noted(run_id, seq), Noted)) for seq in seqs]
             others = [_File(p, Claimed) for p in sorted(here.glob("*.live")) if p.stem != run_id]
-            received = [_File(p, Received) for p in _still_seen(here, since)]
+            received = [_File(p, Received) for p in sorted(here.glob("*.seen")) if _last(p) > since]
             duplicates: dict[int, list[npt.NDArray[np.uint32]]] = {}
             claims = _Writer(here / f"{run_id}.tmp")
             for bucket in range(_BUCKETS):
@@ -85,11 +106,17 @@ class LocalSeenIds:
         return {seq: np.sort(np.concatenate(found)).tolist() for seq, found in duplicates.items()}
 
     def _remember(self, run_id: str, deliveries: list[Delivery]) -> None:
-        with self._one_at_a_time:
+        with self._one_at_a_time():
             for live in self._folder.glob(f"*/{run_id}.live"):
                 mine = {d.seq: d for d in deliveries if d.destination == live.parent.name}
                 _settle(live, mine)
             durable.remove(self._folder / "ids" / run_id)
+
+    def _forget(self, before: int) -> None:
+        with self._one_at_a_time():
+            for path in self._folder.glob("*/*.seen"):
+                if _last(path) <= before:
+                    path.unlink()
 
 
 class _File:
@@ -122,11 +149,11 @@ class _Writer:
 
     def add(self, rows: Rows) -> None:
         self._counts.append(len(rows))
-        rows.tofile(self._file)
+        self._file.write(rows.tobytes())  # unlike tofile(), it says why it fails
 
     def close(self, path: Path) -> None:
         self._file.seek(0)
-        np.array(self._counts, np.int64).tofile(self._file)
+        self._file.write(np.array(self._counts, np.int64).tobytes())
         self._file.flush()
         durable.sync_and_name(self._file.fileno(), self._aside, path)
         self._file.close()
@@ -216,12 +243,6 @@ def _delivered(delivery: Delivery) -> npt.NDArray[np.uint32]:
     return times
 
 
-def _still_seen(folder: Path, since: int) -> list[Path]:
-    """The files with ids received after ``since``; older ones are forgotten."""
-    kept = []
-    for path in sorted(folder.glob("*.seen")):
-        if int(path.suffixes[-2][1:]) > since:
-            kept.append(path)
-        else:
-            path.unlink(missing_ok=True)
-    return kept
+def _last(seen: Path) -> int:
+    """The second of the last receipt in a file."""
+    return int(seen.suffixes[-2][1:])

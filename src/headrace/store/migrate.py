@@ -5,13 +5,10 @@ from __future__ import annotations
 import threading
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
 from headrace.errors import HeadraceError
 
+HEAD = "0001"  # the newest of ``migrations/versions``
 VERSION_TABLE = "headrace_version"
 _LOCK = 0x6865616472616365  # "headrace", as PostgreSQL's advisory lock
 _one_at_a_time = threading.Lock()  # Alembic's scripts speak through module globals
@@ -19,25 +16,34 @@ _one_at_a_time = threading.Lock()  # Alembic's scripts speak through module glob
 
 def migrate(engine: sa.Engine, name: str) -> None:
     """Run the migrations that are missing, all or none. Raises `HeadraceError` (``store_newer``)."""
-    config = Config()
-    config.set_main_option("script_location", "headrace.store:migrations")
-    scripts = ScriptDirectory.from_config(config)
     with _one_at_a_time, engine.begin() as connection:  # on SQLite, `engine` takes the write lock here
         if connection.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
         version = current(connection)
-        if version == scripts.get_current_head():
-            return
-        if version is not None and version not in {script.revision for script in scripts.walk_revisions()}:
-            raise HeadraceError(
-                f"The store {name} was written by a newer Headrace: its schema is {version}, this program knows up "
-                f"to {scripts.get_current_head()}. Upgrade Headrace, or point it at another store.",
-                code="store_newer",
-            )
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        if version != HEAD:
+            _upgrade(connection, version, name)
 
 
 def current(connection: sa.Connection) -> str | None:
     """The schema's version, None in an empty database."""
-    return MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_revision()
+    if not sa.inspect(connection).has_table(VERSION_TABLE):
+        return None
+    return connection.execute(sa.text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()
+
+
+def _upgrade(connection: sa.Connection, version: str | None, name: str) -> None:
+    from alembic import command  # here, because it takes a third of a second to load and is seldom needed
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", "headrace.store:migrations")
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if version is not None and version not in known:
+        raise HeadraceError(
+            f"The store {name} was written by a newer Headrace: its schema is {version}, this program knows up "
+            f"to {HEAD}. Upgrade Headrace, or point it at another store.",
+            code="store_newer",
+        )
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

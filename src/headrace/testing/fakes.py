@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -141,7 +141,7 @@ class FakeSource:
         self.queries.append(sql)
         return self.table.slice(0, limit)
 
-    async def read(self, sql: str) -> AsyncIterator[pa.RecordBatch]:
+    async def read(self, sql: str) -> AsyncGenerator[pa.RecordBatch, None]:
         self.queries.append(sql)
         table = self.table.slice(0, self.table.num_rows // 2) if self.error else self.table
         for batch in table.to_batches(self.batch_rows) or [pa.RecordBatch.from_pylist([], table.schema)]:
@@ -217,7 +217,9 @@ def numbered(count: int, first: int = 1) -> pa.Table:
 class World:
     """A sync ``people`` from a fake source to fake destinations over a given store, carried by the embedded engine."""
 
-    def __init__(self, store: Store, table: pa.Table, destinations: Mapping[str, FakeDestination], **house: Any) -> None:
+    def __init__(
+        self, store: Store, table: pa.Table, destinations: Mapping[str, FakeDestination], **house: Any
+    ) -> None:
         self.clock = FakeClock()
         self.source = FakeSource(self.clock, table)
         self.destinations = destinations

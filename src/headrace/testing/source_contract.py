@@ -186,7 +186,7 @@ class SourceContract(ABC):
     async def test_a_consumer_that_stops_ends_the_statement(self) -> None:
         """After the first batch of a result without end, stopping returns at once and leaves nothing running."""
         async with self.opened() as source, asyncio.timeout(PROMPT):
-            async with aclosing(source.read(self.series.format(rows=self.plenty))) as batches:  # type: ignore[type-var]
+            async with aclosing(source.read(self.series.format(rows=self.plenty))) as batches:
                 assert (await anext(batches)).num_rows > 0
             assert self.running() == 0
 

@@ -82,7 +82,7 @@ class Mixpanel:
             path = lane.partition("#")[0]
             if path != "import" and self._token is None:
                 return _TOKEN_MISSING
-            for indices in _requests(texts, batch.positions, RECORDS[path]):
+            for indices in _requests(texts, list(batch.positions), RECORDS[path]):
                 part = replace(batch, positions=[batch.positions[index] for index in indices])
                 reply = await self._post(path, part.joined(lane), next(self._credentials())[1])
                 judged = understood(reply, len(indices), self._tools.clock.now())

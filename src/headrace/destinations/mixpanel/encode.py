@@ -51,7 +51,7 @@ def _identify(rows: pl.DataFrame, calls: CallsBatch, wording: Wording) -> tuple[
     return lanes, invalid | _nobody(rows)
 
 
-def _group(rows: pl.DataFrame, calls: CallsBatch, wording: Wording) -> tuple[Lanes, Failures]:
+def _group(rows: pl.DataFrame, _: CallsBatch, wording: Wording) -> tuple[Lanes, Failures]:
     sets, unsets, invalid = profiles.changes(rows, profiles.group(wording), wording)
     members = profiles.memberships(rows, wording) if rows["who"].count() else None
     return {words.GROUP_SET: sets, words.GROUP_UNSET: unsets, words.PROFILE_UNION: members}, invalid

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
@@ -10,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from headrace.answers import judge
+from headrace import answers
 from headrace.model import Failure, Secret
 from headrace.ports import HttpReply, Reply, Verdict
 
@@ -36,7 +35,7 @@ def understood(reply: HttpReply, sent: int, now: datetime) -> Reply:
         return Reply(Verdict.DENIED, code="unexpected_answer", reason=reason)
     if success and _failed(answer):
         return _refused(reply)
-    verdict = judge(reply, now)
+    verdict = answers.judge(reply, now)
     if verdict.verdict is Verdict.RETRY and verdict.after is None:
         return replace(verdict, after=PATIENCE)
     return verdict
@@ -106,9 +105,7 @@ def credentials_problem(reply: HttpReply, name: str) -> str | None:
 
 def veiled(reply: HttpReply, credentials: Iterable[Credentials]) -> HttpReply:
     """The answer without our secrets, in case that it repeats the request."""
-    body = reply.body
+    secrets = []
     for user, password in credentials:
-        basic = b64encode(f"{user.reveal()}:{password.reveal()}".encode())
-        for text in (basic, (password or user).reveal().encode()):
-            body = body.replace(text, b"...")
-    return replace(reply, body=body)
+        secrets += [answers.basic(user.reveal(), password.reveal()), (password or user).reveal()]
+    return answers.discreet(reply, *secrets)
