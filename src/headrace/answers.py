@@ -7,6 +7,7 @@ import re
 from base64 import b64encode
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 from headrace.ports import HttpReply, Reply, Verdict
 
@@ -43,10 +44,9 @@ def discreet(reply: HttpReply, *secrets: str) -> HttpReply:
 
     Give a secret in every form in which it was sent: of Basic credentials also `basic`'s.
     """
-    told = [secret for secret in secrets if secret]
-    if not told:
+    pattern = _pattern(secrets)
+    if pattern is None:
         return reply
-    pattern = re.compile(b"|".join(map(_spellings, told)))
     headers = {name: pattern.sub(_DOTS, value.encode()).decode() for name, value in reply.headers.items()}
     return HttpReply(reply.status, headers, pattern.sub(_DOTS, reply.body))
 
@@ -54,6 +54,12 @@ def discreet(reply: HttpReply, *secrets: str) -> HttpReply:
 def basic(user: str, password: str) -> str:
     """What Basic authentication sends for a user and a password."""
     return b64encode(f"{user}:{password}".encode()).decode()
+
+
+@lru_cache(maxsize=64)
+def _pattern(secrets: tuple[str, ...]) -> re.Pattern[bytes] | None:
+    told = [secret for secret in secrets if secret]
+    return re.compile(b"|".join(map(_spellings, told))) if told else None
 
 
 def _spellings(secret: str) -> bytes:

@@ -154,6 +154,7 @@ class Check:
     problems: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)  # "server" → "PostgreSQL 15.18", for people
+    passing: bool = False  # the problems may pass by themselves: no answer, or a server that is failing
 
     @property
     def ok(self) -> bool:

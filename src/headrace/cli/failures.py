@@ -32,14 +32,15 @@ async def show_failures(project: Path, run_id: str, output: Path | None, json_ou
         if output is not None:
             _write(tables, output)
         elif json_output:
-            for failed in _records(tables):
+            for failed in records(tables):
                 show.print_json_line(failed)
         else:
             _print(tables)
     return 0
 
 
-def _records(tables: Iterator[pa.Table]) -> Iterator[dict[str, Any]]:
+def records(tables: Iterator[pa.Table]) -> Iterator[dict[str, Any]]:
+    """Each failed row as `--json` tells it."""
     for table in tables:
         for record in table.to_pylist():
             yield {
@@ -55,7 +56,7 @@ def _records(tables: Iterator[pa.Table]) -> Iterator[dict[str, Any]]:
 def _print(tables: Iterator[pa.Table]) -> None:
     shown: list[dict[str, Any]] = []
     groups: Counter[tuple[str, str]] = Counter()
-    for record in _records(tables):
+    for record in records(tables):
         groups[record["destination"] or "all", record["code"]] += 1
         if len(shown) < _SHOWN:
             shown.append(record)
@@ -69,9 +70,8 @@ def _print(tables: Iterator[pa.Table]) -> None:
         summary.add_row(f"{count:,}", destination, code)
     show.out.print(summary, "")
     for record in shown:
-        head = f"row {record['row']:,} → {record['destination'] or 'all destinations'}: "
-        show.out.print(Text.assemble((head, "bold"), record["message"], f" [{record['code']}]"))
-        show.out.print(Text("  " + json.dumps(record["values"], ensure_ascii=False)[:400], "bright_black"))
+        for line in show.failed_row(record):
+            show.out.print(line)
     if sum(groups.values()) > len(shown):
         show.out.print(Text(f"… and {sum(groups.values()) - len(shown):,} more. Write all with: -o failed.csv"))
 
@@ -93,7 +93,7 @@ def _write_csv(tables: Iterator[pa.Table], output: Path) -> int:
     count = 0
     with open(output, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        for count, record in enumerate(_records(tables), start=1):
+        for count, record in enumerate(records(tables), start=1):
             if count == 1:
                 names = list(record["values"])
                 writer.writerow(["row", "destination", "code", "column", "message", *names])
@@ -112,7 +112,7 @@ def _cell(value: object) -> object:
 def _write_json(tables: Iterator[pa.Table], output: Path) -> int:
     count = 0
     with open(output, "w", encoding="utf-8") as file:
-        for record in _records(tables):
+        for record in records(tables):
             file.write(json.dumps(record, ensure_ascii=False) + "\n")
             count += 1
     return count

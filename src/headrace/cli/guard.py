@@ -22,7 +22,8 @@ def guarded(work: Callable[[], object], env: Mapping[str, str]) -> None:
     except SystemExit as end:
         raise end from None
     except ConfigError as error:
-        code = _say(error.message, 3)
+        alone = error.findings[0].message if error.findings[0].code == "no_configuration" else None
+        code = _say(alone or error.message, 3)
     except UsageError as error:
         code = _say(f"{error.message} [{error.code}]", 2)
     except HeadraceError as error:

@@ -28,7 +28,8 @@ def make_project(folder: Path) -> None:
             ignore.write_text(".headrace/\n", "utf-8")
     except OSError as error:
         raise UsageError(f"The project cannot be written: {str(target)!r}: {error.strerror}.") from error
-    show.out.print(Text.assemble("Made ", (str(target), "bold"), ". Edit it, then try:"))
+    show.out.print(Text.assemble("Made ", (str(target), "bold"), "."))
+    show.out.print("Edit it, set SHOP_PASSWORD and CUSTOMERIO_API_KEY in the environment, and try:")
     show.out.print("  headrace check\n  headrace preview people\n  headrace run people")
 
 
@@ -53,7 +54,7 @@ async def check_project(project: Path, json_output: bool) -> int:
 
 
 async def preview_sync(project: Path, sync: str, limit: int, last_sync_time: int | None, json_output: bool) -> int:
-    """Show rows and calls; 1 if no row of a non-empty result became a call."""
+    """Show the first rows and the calls they become."""
     async with opened(project, os.environ) as app:
         preview = await app.preview(sync, limit=limit, last_sync_time=last_sync_time)
     if json_output:

@@ -103,7 +103,7 @@ def _tell(done: Sequence[Run]) -> None:
     if not done:
         show.out.print(Text("Nothing to run: no sync is enabled."))
         return
-    show.out.print(show.runs_table(done, started=False))
+    show.out.print(show.runs_table(done))
     for run in done:
         for line in show.problems(run):
             show.out.print(line)
@@ -119,7 +119,8 @@ async def list_runs(project: Path, sync: str | None, limit: int, json_output: bo
     if json_output:
         show.print_json({"runs": [show.run_fact(run) for run in found]})
     elif found:
-        show.out.print(show.runs_table(found))
+        for line in show.history(found):
+            show.out.print(line)
     else:
         show.out.print(Text("No runs yet. Start one with: headrace run --all"))
     return 0

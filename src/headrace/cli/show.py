@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +27,7 @@ _COLOURS = {
     RunState.SKIPPED: "bright_black",
 }
 _OUTCOMES = ("delivered", "duplicate", "invalid", "rejected", "pending")
+_VALUES = 400  # characters of a failed row's values
 
 
 def print_json(fact: object) -> None:
@@ -69,26 +70,42 @@ def state_text(state: RunState) -> Text:
     return Text(state.value, style=_COLOURS.get(state, "cyan"))
 
 
-def runs_table(runs: Sequence[Run], *, started: bool = True) -> Table:
-    """Runs with their counts, a line per destination."""
+def runs_table(runs: Sequence[Run]) -> Table:
+    """What became of each sync that was just run, a line per destination."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
     table.add_column("sync", overflow="fold")
-    if started:
-        table.add_column("run", overflow="fold")
-    table.add_column("state")
+    table.add_column("state", no_wrap=True)
     table.add_column("to", overflow="fold")
     for name in ("rows", "delivered", "dup.", "invalid", "rejected", "pending"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for run in runs:
-        first = True
+        head = [Text(run.sync), state_text(run.state)]
+        rows = f"{run.extracted:,}"
         for name, counts in run.counts.items() or [("", None)]:
             numbers = [f"{getattr(counts, outcome):,}" if counts else "" for outcome in _OUTCOMES]
-            head = [Text(run.sync), Text(run.id), state_text(run.state)] if first else [Text(), Text(), Text()]
-            if not started:
-                head.pop(1)
-            table.add_row(*head, Text(name), f"{run.extracted:,}" if first else "", *numbers)
-            first = False
+            table.add_row(*head, Text(name), rows, *numbers)
+            head, rows = [Text(), Text()], ""
     return table
+
+
+def history(runs: Sequence[Run]) -> Iterator[Text]:
+    """A line per run that begins with its id in full, and below it a line per destination."""
+    width = max(len(run.sync) for run in runs)
+    for run in runs:
+        yield Text.assemble((run.id, "bold"), f"  {run.sync:{width}}  ", state_text(run.state))
+        for name, counts in run.counts.items():
+            outcomes = {outcome: getattr(counts, outcome) for outcome in _OUTCOMES}
+            told = ", ".join(f"{count:,} {outcome}" for outcome, count in outcomes.items() if count)
+            yield Text(f"    {name}: {told or 'no rows'}", "bright_black")
+        if run.problem:
+            yield Text(f"    {run.problem.message}", "red")
+
+
+def failed_row(record: Mapping[str, Any]) -> Iterator[Text]:
+    """Why a row was not taken, and below it what the row held."""
+    head = f"row {record['row']:,} → {record['destination'] or 'all destinations'}: "
+    yield Text.assemble((head, "bold"), record["message"], f" [{record['code']}]")
+    yield Text("  " + json.dumps(record["values"], ensure_ascii=False)[:_VALUES], "bright_black")
 
 
 def problems(run: Run) -> list[Text]:

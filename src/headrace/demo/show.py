@@ -15,6 +15,7 @@ from rich.text import Text
 
 from headrace.app import App, opened
 from headrace.cli import show
+from headrace.cli.failures import records
 from headrace.cli.runs import run_each
 from headrace.demo.warehouse import change_warehouse, make_warehouse
 from headrace.destinations.workspace.reader import WorkspaceReader
@@ -28,22 +29,24 @@ _OURS = (".headrace", "headrace.yaml", "warehouse.duckdb", "workspace.sqlite", "
 async def run_demo(folder: Path) -> int:
     """Make the demo in ``folder`` (its own files there are replaced), run it, and tell what happened."""
     _prepare(folder)
-    _say("1", "A warehouse", f"flights that left New York in January 2013, in {_near(folder)}/warehouse.duckdb")
+    _say("1", "A warehouse", "flights from New York in January 2013")
+    show.out.print(Text(f"{_near(folder)}/warehouse.duckdb", "bright_black"), soft_wrap=True)
     make_warehouse(folder / "warehouse.duckdb")
     async with opened(folder, {}) as app:
         names = list(app.project.syncs)
         _say("2", "The first run", f"sends everything: {', '.join(names)}")
         first = await run_each(app, names)
-        show.out.print(show.runs_table(first, started=False))
+        show.out.print(show.runs_table(first))
         changes = change_warehouse(folder / "warehouse.duckdb")
         _say("3", "Some time passes", "; ".join(changes))
         _say("4", "The second run", "sends only what changed, thanks to {{last_sync_time}}")
         second = await run_each(app, names)
-        show.out.print(show.runs_table(second, started=False))
+        show.out.print(show.runs_table(second))
         failed = first[-1]
         _say("5", "Nothing is hidden", f"{failed.counts['workspace'].invalid} flights had no aircraft; the first one")
         await _one_failure(app, failed)
-    _say("6", "What arrived", f"in {_near(folder)}/workspace.sqlite")
+    _say("6", "What arrived", "people, objects and events")
+    show.out.print(Text(f"{_near(folder)}/workspace.sqlite", "bright_black"), soft_wrap=True)
     _arrived(folder / "workspace.sqlite")
     _try_next(folder, failed.id)
     return 0 if all(run.problem is None for run in [*first, *second]) else 1
@@ -71,11 +74,8 @@ def _say(number: str, title: str, sentence: str) -> None:
 
 
 async def _one_failure(app: App, run: Run) -> None:
-    for table in await app.failures(run):
-        record = table.slice(0, 1).to_pylist()[0]
-        show.out.print(Text.assemble((f"row {record['row']:,}: ", "bold"), record["message"], f" [{record['code']}]"))
-        show.out.print(Text("  " + record["values"], "bright_black"))
-        return
+    for line in show.failed_row(next(records(await app.failures(run)))):
+        show.out.print(line)
 
 
 def _arrived(file: Path) -> None:
@@ -117,9 +117,10 @@ def _commands(command: str, folder: Path, run_id: str) -> Sequence[str]:
 
 def _command(folder: Path) -> str:
     """How to call us from the demo's folder: by name if that works, else by path."""
-    if shutil.which("headrace"):
+    called = Path(sys.argv[0]).absolute()
+    if shutil.which("headrace") or not called.is_file():
         return "headrace"
-    return os.path.relpath(Path(sys.argv[0]).absolute(), folder)
+    return os.path.relpath(called, folder)
 
 
 def _near(path: Path) -> str:

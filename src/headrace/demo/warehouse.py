@@ -46,7 +46,7 @@ def change_warehouse(file: Path) -> list[str]:
             "INSERT INTO flights BY NAME SELECT * REPLACE (2 AS month, time_hour + INTERVAL 31 DAY AS time_hour, "
             "now() AS updated_at) FROM flights WHERE tailnum = 'N14228' ORDER BY time_hour LIMIT 3"
         )
-    return ["two aircraft got six more seats", "aircraft N14228 flew three more times"]
+    return ["two aircraft got more seats", "N14228 flew three more times"]
 
 
 def _data_folder() -> Path:

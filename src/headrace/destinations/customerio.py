@@ -42,14 +42,14 @@ class CustomerIo:
         try:
             answer = await self._post((b'{"batch":[]}',), timeout=CHECK_TIMEOUT)
         except Unreachable as error:
-            return Check(problems=(error.message,))
+            return Check(problems=(error.message,), passing=True)
         status = answer.status
         if status in answers.DENIED:
             return Check(problems=(f"The key was refused: HTTP {status}. Check api_key and region.",))
         if 300 <= status < 400 or status == 404:
             return Check(problems=(f"There is no Pipelines API at url: HTTP {status}. Check url.",))
         if status >= 500:
-            return Check(problems=(f"Customer.io is failing: HTTP {status}. Try again later.",))
+            return Check(problems=(f"Customer.io is failing: HTTP {status}. Try again later.",), passing=True)
         return Check()
 
     def encode(self, calls: CallsBatch) -> Encoded:

@@ -59,7 +59,7 @@ class Webhook:
         try:
             answer = await self._request("HEAD", (), {}, timeout=min(self._settings["timeout"], CHECK_TIMEOUT))
         except Unreachable as error:
-            return Check(problems=(error.message,))
+            return Check(problems=(error.message,), passing=True)
         status = answer.status
         if status in answers.DENIED:
             return Check(problems=(f"The endpoint refused our credentials: HTTP {status}. Check auth.",))

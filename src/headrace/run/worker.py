@@ -11,9 +11,10 @@ from typing import Any
 
 from headrace.config import sync_from_json
 from headrace.errors import HeadraceError, QueryError, RunFailed, StageFull
-from headrace.model import Delivery, Problem, Run, RunState
+from headrace.model import Check, Delivery, Problem, Run, RunState
 from headrace.ports import Destination
 from headrace.query import relocated
+from headrace.retry import RetryPolicy, wait
 from headrace.run.deliver import deliver
 from headrace.run.extract import cursor_of, extract
 from headrace.run.job import House, Job, Stopped
@@ -21,6 +22,7 @@ from headrace.run.lane import Lane
 from headrace.run.send import Sender
 from headrace.run.settle import Settler
 
+_CHECK_TRIES, _CHECK_WAITS = 5, RetryPolicy(base=0.25)  # 4 s in all
 Told = dict[str, str] | None  # a problem as JSON
 
 
@@ -84,7 +86,7 @@ class Worker:
         job.tally.phase = "checking"
         try:
             self._open_destinations(bench)
-            checks = await asyncio.gather(*(s.destination.check() for s in bench.senders.values()))
+            checks = await asyncio.gather(*(self._check(job, s.destination) for s in bench.senders.values()))
         except RunFailed as error:
             return {"state": "new", "problem": _told(error)}
         for name, check in zip(bench.senders, checks, strict=True):
@@ -153,6 +155,15 @@ class Worker:
         return ended
 
     # ------------------------------------------------------------------------------------------------------ helpers
+
+    async def _check(self, job: Job, destination: Destination) -> Check:
+        """Check a destination; trouble that may pass is given a few seconds to do so."""
+        tries = 0
+        while True:
+            check, tries = await destination.check(), tries + 1
+            if check.ok or not check.passing or tries == _CHECK_TRIES:
+                return check
+            await job.pause(self.house.clock, wait(_CHECK_WAITS, tries, 1.0))
 
     async def _until_stopped(self, job: Job, extracting: Coroutine[Any, Any, None]) -> None:
         """The database may be silent for long: when the run is to stop, its statement is cancelled."""
