@@ -40,7 +40,7 @@ lock: $(DEV)  ## Pin anew what pyproject.toml asks for: requirements/*.txt
 
 # --------------------------------------------------------------------------------------------------------- daily
 
-.PHONY: demo test quick check lint types fmt
+.PHONY: demo test quick check lint types fmt docs
 demo: $(DEMO)  ## The main job, offline, in seconds
 	@$(BIN)/headrace demo
 
@@ -63,6 +63,9 @@ types: $(DEV)  ## mypy, strict, tests included
 fmt: $(DEV)  ## Put the code in shape
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
+
+docs: $(DEV)  ## Write the generated parts of docs/reference anew
+	$(BIN)/python scripts/docs
 
 # ---------------------------------------------------------------------------------------------------- now and then
 

@@ -135,7 +135,8 @@ class App:
         source = self.open_source(sync.source)
         try:
             as_of = int((await source.now()).timestamp())
-            return preview(sync, await source.preview(sql, limit), as_of)
+            table = await source.preview(sql, limit)
+            return preview(sync, table, as_of, list(source.notes))
         except QueryError as error:
             raise relocated(error, sync.query, last_sync_time=cursor) from None
         finally:
@@ -210,6 +211,10 @@ class App:
             run = await self.store.run(held)
             if run is not None and not run.state.live:
                 await self.stage.discard(held)
+        for held in self.locks.runs():
+            run = await self.store.run(held)
+            if run is not None and not run.state.live and (release := self.locks.hold(held)) is not None:
+                release()
         longest = max((sync.deduplicate_for for sync in self.project.syncs.values()), default=0)
         await self.seen.forget(int(self.clock.now().timestamp()) - longest)
 

@@ -33,8 +33,11 @@ class Preview:
     warnings: Sequence[str]
 
 
-def preview(sync: Sync, table: pa.Table, as_of: int) -> Preview:
-    """Map a query's first rows as a run would. Raises `QueryError` where the columns cannot be mapped."""
+def preview(sync: Sync, table: pa.Table, as_of: int, notes: Sequence[str] = ()) -> Preview:
+    """Map a query's first rows as a run would. Raises `QueryError` where the columns cannot be mapped.
+
+    ``notes`` are the source's own, to be shown with the mapping's.
+    """
     batches = table.combine_chunks().to_batches()
     batch = batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
     mapping = Mapping(batch.schema, sync.call, sync.options, sync.limits)
@@ -43,11 +46,18 @@ def preview(sync: Sync, table: pa.Table, as_of: int) -> Preview:
     calls = dict(zip(numbers, mapped.calls.dicts(), strict=True))
     texts = rows_json(batch, mapping.columns, sync.options)
     rows = [
-        PreviewRow(number, json.loads(text), calls.get(number), _reasons(mapped.failures.get(number)))
+        PreviewRow(
+            number, _in_order(json.loads(text), mapping), calls.get(number), _reasons(mapped.failures.get(number))
+        )
         for number, text in enumerate(texts, start=1)
     ]
     columns = [(column.name, str(column.type)) for column in mapping.columns]
-    return Preview(columns, rows, [*mapping.warnings, *mapped.notes])
+    return Preview(columns, rows, [*mapping.warnings, *notes, *mapped.notes])
+
+
+def _in_order(values: dict[str, Any], mapping: Mapping) -> dict[str, Any]:
+    """The values in the order of the query's columns."""
+    return {column.name: values[column.name] for column in mapping.columns}
 
 
 def _reasons(failure: Failure | None) -> list[Failure]:

@@ -277,3 +277,12 @@ def test_value_of_a_small_limit(map_rows: MapRows) -> None:
     assert map_rows(columns, limits=limits).codes == {1: "record_too_large"}
     assert map_rows({"userId": "7", "c": "x" * 120}, limits=limits).codes == {1: "column_too_large"}
     assert map_rows({"userId": "7", "c": "x" * 80}, limits=limits).codes == {}
+
+
+def test_json_of_any_depth_is_judged_not_crashed_on() -> None:
+    """JSON nested beyond what readers of JSON take refuses its row; nothing ends the run."""
+    deep, fine = "[" * 5_000 + "]" * 5_000, "[" * 150 + "]" * 150
+    batch = table({"userId": text("1", "2"), "doc": json(deep, fine)})
+    mapped = Mapping(batch.schema, IDENTIFY, OPTIONS, LIMITS).map(batch, 1, RUN, 0)
+    assert {row: failure.code for row, failure in mapped.failures.items()} == {1: "bad_json"}
+    assert len(list(mapped.calls.dicts())) == 1

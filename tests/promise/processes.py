@@ -13,7 +13,7 @@ import threading
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import headrace
 from tests.promise import warm
@@ -35,6 +35,12 @@ def headrace_run(folder: Path, *args: str, check: bool = True) -> subprocess.Com
     )
     assert not check or done.returncode == 0, done.stdout + done.stderr
     return done
+
+
+def facts(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    """What a command with ``--json`` printed."""
+    said: dict[str, Any] = json.loads(done.stdout)
+    return said
 
 
 def command(*args: str) -> list[str]:

@@ -27,15 +27,20 @@ def child(order: dict[str, Any]) -> None:
     main.main()
 
 
+def say(fact: object) -> None:
+    sys.stdout.write(f"{fact}\n")
+    sys.stdout.flush()
+
+
 def serve() -> None:
     list(specs().values())
-    print(READY, runs.__name__, flush=True)
+    say(f"{READY} {runs.__name__}")
     for line in sys.stdin:
         pid = os.fork()
         if not pid:
             child(json.loads(line))
-        print(pid, flush=True)
-        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+        say(pid)
+        say(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ def from_json(column: pl.Series) -> tuple[pl.Series, pl.Series]:
 def _one_json(text: str) -> tuple[str | None, bool]:
     try:
         value = msgspec.json.decode(text)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None, True
     if value is None:
         return None, False

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import math
+import re
 import threading
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
@@ -25,6 +26,8 @@ from headrace.calls.batch import JSON_FIELD, NUMERIC_FIELD, iso
 from headrace.model import MapOptions
 
 _local = threading.local()
+_DEEPEST = 200  # arrays and objects within one another
+_BRACKETS, _STRINGS = re.compile(r"[\[{\]}]"), re.compile(r'"(?:[^"\\]|\\.)*"')
 _TRAILING_COMMA = r",\s*[\]}]"
 _raw = msgspec.json.Decoder(msgspec.Raw)
 _object = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -59,16 +62,27 @@ def _judged(texts: pl.Series, judgement: str) -> pl.Series:
 def _doubtful(texts: pl.Series) -> pl.Series:
     """DuckDB's parser takes NaN, Infinity and trailing commas; text that holds such is judged once more, strictly."""
     named = texts.str.contains("NaN", literal=True) | texts.str.contains("Infinity", literal=True)
-    return (named | texts.str.contains(_TRAILING_COMMA)).fill_null(False)
+    doubtful = named | texts.str.contains(_TRAILING_COMMA)
+    if (texts.str.len_bytes() > _DEEPEST).any():
+        doubtful = doubtful | (texts.str.count_matches(r"[\[{]") > _DEEPEST)
+    return doubtful.fill_null(False)
 
 
 def strictly_valid(text: str) -> bool:
-    """Whether the text is JSON by RFC 8259."""
+    """Whether the text is JSON by RFC 8259, and not nested so deep that readers of JSON would give up."""
     try:
         _raw.decode(text)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return False
-    return True
+    return _depth(text) <= _DEEPEST
+
+
+def _depth(text: str) -> int:
+    depth = deepest = 0
+    for sign in _BRACKETS.findall(_STRINGS.sub("", text)):
+        depth += 1 if sign in "[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def merge(base: str | None, over: str | None) -> str | None:

@@ -14,6 +14,10 @@ import click
 from headrace.errors import ConfigError, HeadraceError, UsageError
 
 
+class ReaderGone(Exception):
+    """Nobody reads our output any more, as after ``| head -1``. Under its own name click would exit with 1."""
+
+
 def guarded(work: Callable[[], object], env: Mapping[str, str]) -> None:
     """Run the command line; print any error as a sentence and exit with its code."""
     try:
@@ -35,7 +39,7 @@ def guarded(work: Callable[[], object], env: Mapping[str, str]) -> None:
         code = _say(error.format_message(), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         code = _say("Stopped.", 130)
-    except BrokenPipeError:
+    except ReaderGone:
         _mute_stdout()
         code = 0
     except Exception as error:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import click
 
 from headrace import __version__
-from headrace.cli.guard import guarded
+from headrace.cli.guard import ReaderGone, guarded
 
 T = TypeVar("T")
 
@@ -38,7 +38,10 @@ def cli(context: click.Context, project: Path) -> None:
 
 
 def run_async(work: Coroutine[Any, Any, T]) -> T:
-    return asyncio.run(work)
+    try:
+        return asyncio.run(work)
+    except BrokenPipeError as error:
+        raise ReaderGone from error
 
 
 @cli.command()

@@ -46,7 +46,9 @@ class Watch:
             console=err,
             disable=quiet or not err.is_terminal,
         )
+        self._quiet = quiet
         self._bars: dict[str, TaskID] = {}
+        self._told: set[str] = set()
 
     def set_job(self, job: Job) -> None:
         self.job = job
@@ -77,11 +79,18 @@ class Watch:
         if tally.extracted or tally.phase == "extracting":
             done = tally.phase in ("delivering", "ended")
             self._bar("read", f"{self.sync}: read", tally.extracted, tally.extracted if done else None)
+        for name, waiting in tally.waiting.items():
+            self._tell(name, waiting)
         for name, outcomes in tally.settled.items():
             if tally.total is not None:
-                waiting = tally.waiting.get(name)
-                label = f"{self.sync} → {name}" + (" (waiting)" if waiting else "")
+                label = f"{self.sync} → {name}" + (" (waiting)" if name in tally.waiting else "")
                 self._bar(name, label, sum(outcomes.values()), tally.total)
+
+    def _tell(self, name: str, waiting: str) -> None:
+        """Say once why a destination keeps us waiting: it may do so for minutes."""
+        if name not in self._told and not self._quiet:
+            err.print(Text(f"{self.sync} → {name} is waiting: {waiting}", "yellow"))
+        self._told.add(name)
 
     def _bar(self, key: str, label: str, done: int, total: int | None) -> None:
         if key not in self._bars:

@@ -28,7 +28,7 @@ def make_project(folder: Path) -> None:
             ignore.write_text(".headrace/\n", "utf-8")
     except OSError as error:
         raise UsageError(f"The project cannot be written: {str(target)!r}: {error.strerror}.") from error
-    show.out.print(Text.assemble("Made ", (str(target), "bold"), "."))
+    show.out.print(Text.assemble("Made ", (str(target), "bold"), "."), soft_wrap=True)
     show.out.print("Edit it, set SHOP_PASSWORD and CUSTOMERIO_API_KEY in the environment, and try:")
     show.out.print("  headrace check\n  headrace preview people\n  headrace run people")
 

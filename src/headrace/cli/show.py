@@ -8,16 +8,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from headrace.calls.batch import iso
+from headrace.cli.guard import ReaderGone
 from headrace.model import Check, Run, RunState
 from headrace.preview import Preview
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+
+class _Screen(Console):
+    def on_broken_pipe(self) -> None:
+        raise ReaderGone
+
+
+out = _Screen(highlight=False)
+err = _Screen(stderr=True, highlight=False)
 
 _COLOURS = {
     RunState.SUCCEEDED: "green",
@@ -88,7 +96,7 @@ def runs_table(runs: Sequence[Run]) -> Table:
     return table
 
 
-def history(runs: Sequence[Run]) -> Iterator[Text]:
+def history(runs: Sequence[Run]) -> Iterator[RenderableType]:
     """A line per run that begins with its id in full, and below it a line per destination."""
     width = max(len(run.sync) for run in runs)
     for run in runs:
@@ -96,9 +104,9 @@ def history(runs: Sequence[Run]) -> Iterator[Text]:
         for name, counts in run.counts.items():
             outcomes = {outcome: getattr(counts, outcome) for outcome in _OUTCOMES}
             told = ", ".join(f"{count:,} {outcome}" for outcome, count in outcomes.items() if count)
-            yield Text(f"    {name}: {told or 'no rows'}", "bright_black")
+            yield _indented(f"{name}: {told or 'no rows'}", "bright_black")
         if run.problem:
-            yield Text(f"    {run.problem.message}", "red")
+            yield _indented(run.problem.message, "red")
 
 
 def failed_row(record: Mapping[str, Any]) -> Iterator[Text]:
@@ -106,6 +114,10 @@ def failed_row(record: Mapping[str, Any]) -> Iterator[Text]:
     head = f"row {record['row']:,} → {record['destination'] or 'all destinations'}: "
     yield Text.assemble((head, "bold"), record["message"], f" [{record['code']}]")
     yield Text("  " + json.dumps(record["values"], ensure_ascii=False)[:_VALUES], "bright_black")
+
+
+def _indented(line: str, style: str) -> Padding:
+    return Padding(Text(line, style), (0, 0, 0, 4), expand=False)
 
 
 def problems(run: Run) -> list[Text]:
@@ -129,11 +141,11 @@ def check_fact(check: Check) -> dict[str, Any]:
 
 def print_check(role: str, name: str, kind: str, check: Check) -> None:
     mark = Text("✓", "green") if check.ok else Text("✗", "red")
-    out.print(Text.assemble(mark, " ", (name, "bold"), f"  {role} {kind}  "), Text(_facts(check.facts)))
-    for problem in check.problems:
-        out.print(Text("    " + problem, "red"))
-    for warning in check.warnings:
-        out.print(Text("    " + warning, "yellow"))
+    out.print(Text.assemble(mark, " ", (name, "bold"), f" ({kind} {role})"))
+    lines = [(_facts(check.facts), "bright_black")] if check.facts else []
+    lines += [(problem, "red") for problem in check.problems] + [(warning, "yellow") for warning in check.warnings]
+    for line, style in lines:
+        out.print(_indented(line, style))
 
 
 def _facts(facts: Mapping[str, str]) -> str:

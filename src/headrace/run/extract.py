@@ -53,6 +53,8 @@ async def extract(house: House, job: Job) -> None:
     await house.store.add_parts(job.id, job.attempt, progress.unwritten)
     columns = tuple((column.name, str(column.type)) for column in mapping.columns)
     before = await house.store.sync_state(job.sync.name)
+    if not job.tally.extracted:  # without rows, some databases cannot tell the types of columns
+        columns = before.columns or columns
     warnings = [*mapping.warnings, *_counted(progress.notes), *changes(before, columns)]
     deliveries = await _to_deliver(house, job, progress.parts, "message_id" in mapping.placement.envelope)
     staged = Staged(as_of, columns, tuple(warnings), deliveries)
@@ -190,7 +192,9 @@ def _one(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
 
 
 def _counted(notes: Counter[str]) -> list[str]:
-    return [f"{sentence} ({count:,} times)" for sentence, count in sorted(notes.items())]
+    return [
+        f"{sentence} ({count:,} {'value' if count == 1 else 'values'})" for sentence, count in sorted(notes.items())
+    ]
 
 
 def changes(before: SyncState, columns: tuple[tuple[str, str], ...]) -> list[str]:

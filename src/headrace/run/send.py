@@ -36,21 +36,28 @@ class Sender:
 
         Raises `DestinationDenied` or `DestinationDown` when delivering makes no sense any more, and `Stopped`.
         """
-        reply = await self._until_answered(batch)
+        left = [batch]  # a stack rather than recursion: a destination may refuse thousands of calls one by one
+        while left:
+            batch = left.pop()
+            reply = await self._until_answered(batch)
+            left += [_some(batch, again) for again in self._told(batch, reply, known)]
+
+    def _told(self, batch: Batch, reply: Reply, known: Known) -> list[Positions]:
+        """Tell what a final answer makes certain; returns what is to be sent again, the last first."""
         positions = np.asarray(batch.positions, np.int64)
         failed = {int(positions[index]): failure for index, failure in reply.failed.items()}
         others = np.delete(positions, list(reply.failed))
         if reply.verdict is Verdict.ACCEPTED:
             known(others, failed)
-        elif failed:  # it said which: the others go again without them
+            return []
+        if failed:  # it said which: the others go again without them
             known(_NONE, failed)
-            if len(others):
-                await self.send(_some(batch, others), known)
-        elif len(batch) == 1:
+            return [others] if len(others) else []
+        if len(batch) == 1:
             known(_NONE, {int(positions[0]): Failure(reply.code or "refused", _sentence(self.name, reply))})
-        else:  # refused as a whole for one bad call or for its size: halves, until the bad call is alone
-            for half in np.array_split(positions, 2):
-                await self.send(_some(batch, half), known)
+            return []
+        # Refused as a whole for one bad call or for its size: halves, until the bad call is alone.
+        return np.array_split(positions, 2)[::-1]
 
     async def _until_answered(self, batch: Batch) -> Reply:
         """Send until the answer is final: accepted or refused."""

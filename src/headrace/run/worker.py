@@ -168,11 +168,15 @@ class Worker:
     async def _until_stopped(self, job: Job, extracting: Coroutine[Any, Any, None]) -> None:
         """The database may be silent for long: when the run is to stop, its statement is cancelled."""
         work, stopping = asyncio.ensure_future(extracting), asyncio.ensure_future(job.stop.wait())
-        await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        if not work.done():
-            work.cancel()
-            await asyncio.wait({work})
+        try:
+            await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            stopped = not work.done()
+        finally:  # also when we are cancelled ourselves: nobody else would end it
+            stopping.cancel()
+            if not work.done():
+                work.cancel()
+                await asyncio.wait({work})
+        if stopped:
             raise Stopped
         work.result()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
@@ -22,7 +23,8 @@ def write(path: Path, pieces: Sequence[bytes | memoryview]) -> int:
             written = sum(_write_all(file.fileno(), piece) for piece in pieces)
             sync_and_name(file.fileno(), aside, path)
     except OSError as error:
-        aside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what failed may be its folder
+            aside.unlink()
         raise failed(path, error) from error
     return written
 

@@ -39,6 +39,10 @@ class FileLocks:
 
         return release
 
+    def runs(self) -> list[str]:
+        """Runs whose file is there: held, or left behind by a process that died."""
+        return sorted(path.stem for path in self._folder.glob("*.lock"))
+
 
 def _same_file(descriptor: int, path: Path) -> bool:
     with contextlib.suppress(FileNotFoundError):

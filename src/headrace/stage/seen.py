@@ -15,7 +15,7 @@ from __future__ import annotations
 import fcntl
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -91,18 +91,18 @@ class LocalSeenIds:
             others = [_File(p, Claimed) for p in sorted(here.glob("*.live")) if p.stem != run_id]
             received = [_File(p, Received) for p in sorted(here.glob("*.seen")) if _last(p) > since]
             duplicates: dict[int, list[npt.NDArray[np.uint32]]] = {}
-            claims = _Writer(here / f"{run_id}.tmp")
-            for bucket in range(_BUCKETS):
-                mine = _mine(noted, bucket)
-                before = [_keys(f.bucket(bucket)) for f in others]
-                for file in received:
-                    rows = file.bucket(bucket)
-                    before.append(_keys(rows[rows["at"] > since]))
-                repeated = _repeated(mine, before)
-                for seq in np.unique(mine["seq"][repeated]).tolist():
-                    duplicates.setdefault(seq, []).append(mine["pos"][repeated & (mine["seq"] == seq)])
-                claims.add(mine[~repeated])
-            claims.close(here / f"{run_id}.live")
+            with _Writer(here / f"{run_id}.tmp") as claims:
+                for bucket in range(_BUCKETS):
+                    mine = _mine(noted, bucket)
+                    before = [_keys(f.bucket(bucket)) for f in others]
+                    for file in received:
+                        rows = file.bucket(bucket)
+                        before.append(_keys(rows[rows["at"] > since]))
+                    repeated = _repeated(mine, before)
+                    for seq in np.unique(mine["seq"][repeated]).tolist():
+                        duplicates.setdefault(seq, []).append(mine["pos"][repeated & (mine["seq"] == seq)])
+                    claims.add(mine[~repeated])
+                claims.close(here / f"{run_id}.live")
         return {seq: np.sort(np.concatenate(found)).tolist() for seq, found in duplicates.items()}
 
     def _remember(self, run_id: str, deliveries: list[Delivery]) -> None:
@@ -144,8 +144,17 @@ class _Writer:
     def __init__(self, aside: Path) -> None:
         self._aside = aside
         self._counts: list[int] = []
-        self._file = open(aside, "wb")  # noqa: SIM115  closed by close()
+        self._file = open(aside, "wb")  # noqa: SIM115  closed by __exit__
         self._file.write(bytes(_HEADER))
+
+    def __enter__(self) -> _Writer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """After an error leave nothing behind: the disk may be full. A file that has its name stays."""
+        with suppress(OSError):  # it was told already
+            self._file.close()
+        self._aside.unlink(missing_ok=True)
 
     def add(self, rows: Rows) -> None:
         self._counts.append(len(rows))
@@ -156,7 +165,6 @@ class _Writer:
         self._file.write(np.array(self._counts, np.int64).tobytes())
         self._file.flush()
         durable.sync_and_name(self._file.fileno(), self._aside, path)
-        self._file.close()
 
 
 def _hash(texts: pa.LargeStringArray) -> npt.NDArray[np.uint64]:
@@ -218,20 +226,21 @@ def _among(mine: Rows, keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
 
 def _settle(live: Path, deliveries: Mapping[int, Delivery]) -> None:
     """Rewrite a claim as received ids: those whose calls were delivered, each with its part's time."""
-    claims, writer = _File(live, Claimed), _Writer(live.with_suffix(".tmp"))
+    claims = _File(live, Claimed)
     taken = {seq: _delivered(delivery) for seq, delivery in deliveries.items()}
     last = 0
-    for bucket in range(_BUCKETS):
-        rows = claims.bucket(bucket)
-        received = np.zeros(len(rows), Received)
-        received["hi"], received["lo"] = rows["hi"], rows["lo"]
-        for seq in np.unique(rows["seq"]).tolist():
-            here = rows["seq"] == seq
-            received["at"][here] = taken[seq][rows["pos"][here]] if seq in taken else 0
-        received = received[received["at"] > 0]
-        last = max(last, int(received["at"].max(initial=0)))
-        writer.add(received)
-    writer.close(live.with_suffix(f".{last}.seen"))
+    with _Writer(live.with_suffix(".tmp")) as writer:
+        for bucket in range(_BUCKETS):
+            rows = claims.bucket(bucket)
+            received = np.zeros(len(rows), Received)
+            received["hi"], received["lo"] = rows["hi"], rows["lo"]
+            for seq in np.unique(rows["seq"]).tolist():
+                here = rows["seq"] == seq
+                received["at"][here] = taken[seq][rows["pos"][here]] if seq in taken else 0
+            received = received[received["at"] > 0]
+            last = max(last, int(received["at"].max(initial=0)))
+            writer.add(received)
+        writer.close(live.with_suffix(f".{last}.seen"))
     live.unlink()
 
 

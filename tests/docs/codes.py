@@ -1,0 +1,70 @@
+"""The stable codes: those that the source text can raise, and those that the reference lists."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from tests.docs.markdown import REFERENCE, ROOT
+
+# Callable → position of its argument that is a code; `code=` counts everywhere.
+_POSITIONS = {
+    "Failure": 0, "Problem": 0, "_missing": 0, "Wrong": 1, "_defect": 1, "found": 2, "wrong": 2, "add": 3, "warn": 3,
+    "Finding": 5,
+}  # fmt: skip
+# Codes made of variable parts, and what they can become where that is a closed list.
+_CLOSED = {"bad_*": {"bad_json", "bad_number"}, "unknown_*": {"unknown_source", "unknown_destination"}}
+_CODE = re.compile(r"[a-z][a-z0-9_]*(?:[:_]?\*)?")
+
+
+def raised() -> set[str]:
+    """Every code in src; a part that is filled in is ``*``."""
+    found: set[str] = set()
+    for path in (ROOT / "src" / "headrace").rglob("*.py"):
+        if "testing" not in path.parts:
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                found.update(code for value in _values(node) if (code := _pattern(value)))
+    return {one for code in found for one in _CLOSED.get(code, {code})}
+
+
+def documented() -> list[str]:
+    """Every code that opens a row of a table in error-codes.md; ``<…>`` is ``*``."""
+    page = (REFERENCE / "error-codes.md").read_text("utf-8")
+    return [re.sub("<.*?>", "*", code) for code in re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE)]
+
+
+def _values(node: ast.AST) -> Iterator[ast.expr]:
+    match node:
+        case ast.Call():
+            yield from (keyword.value for keyword in node.keywords if keyword.arg == "code")
+            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            position = _POSITIONS.get(name)
+            if position is not None and len(node.args) > position:
+                yield node.args[position]
+        case ast.Assign(targets=[ast.Name("code")]):  # of an error's class
+            yield node.value
+        case ast.Dict():
+            yield from (v for k, v in zip(node.keys, node.values, strict=True) if _is_text(k, "code"))
+        case ast.Tuple(elts=[_, ast.Constant() as code, ast.Constant(str(sentence))]) if sentence.endswith((".", ";")):
+            yield code  # a table of causes: pattern or verdict, code, sentence
+        case ast.arguments():
+            named = [*node.posonlyargs, *node.args][-len(node.defaults) or None :]
+            yield from (d for a, d in zip(named, node.defaults, strict=False) if a.arg == "code")
+            yield from (d for a, d in zip(node.kwonlyargs, node.kw_defaults, strict=True) if d and a.arg == "code")
+
+
+def _is_text(node: ast.expr | None, text: str) -> bool:
+    return isinstance(node, ast.Constant) and node.value == text
+
+
+def _pattern(node: ast.expr) -> str | None:
+    if isinstance(node, ast.Constant):
+        text = node.value if isinstance(node.value, str) else ""
+    elif isinstance(node, ast.JoinedStr):
+        text = "".join(str(part.value) if isinstance(part, ast.Constant) else "*" for part in node.values)
+    else:
+        text = ""
+    # `_update` is the one field that the code itself names.
+    text = re.sub(r"^bad_type:\w+$", "bad_type:*", text)
+    return text if _CODE.fullmatch(text) else None
