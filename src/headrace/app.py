@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +11,10 @@ from pathlib import Path
 import pyarrow as pa
 
 from headrace.clock import SystemClock
-from headrace.config import load, sync_to_json
+from headrace.config import load_with_warnings, sync_to_json
 from headrace.connector import Spec
 from headrace.engines.embedded import EmbeddedEngine
-from headrace.errors import HeadraceError, QueryError, UsageError
+from headrace.errors import Finding, HeadraceError, QueryError, UsageError
 from headrace.ids import run_id
 from headrace.model import Check, Connection, Problem, Project, Run, Sync
 from headrace.net.http import AiohttpClient
@@ -80,8 +80,11 @@ class Places:
 class App:
     """One project, opened. Faces (command line, API) speak to this and to nothing below it."""
 
-    def __init__(self, project: Project, places: Places, store: Store, http: AiohttpClient) -> None:
+    def __init__(
+        self, project: Project, places: Places, store: Store, http: AiohttpClient, doubts: Sequence[Finding] = ()
+    ) -> None:
         self.project, self.places, self.store = project, places, store
+        self.doubts = doubts  # what is allowed in the configuration, and yet may not be meant
         self.clock = SystemClock()
         self.errors = LocalErrorFiles(places.home / "errors")
         self.seen = LocalSeenIds(places.home / "seen")
@@ -233,7 +236,7 @@ def _configured(role: str, name: str, connections: Mapping[str, Connection]) -> 
 @asynccontextmanager
 async def opened(base: Path, env: Mapping[str, str]) -> AsyncIterator[App]:
     """Read the project in ``base`` and open it. Raises `ConfigError` and what opening the store raises."""
-    project = load(base, env, specs())
+    project, doubts = load_with_warnings(base, env, specs())
     places = Places.of(base, env)
     try:
         places.home.mkdir(parents=True, exist_ok=True)
@@ -242,7 +245,7 @@ async def opened(base: Path, env: Mapping[str, str]) -> AsyncIterator[App]:
     store = await open_store(places.home, places.database_url)
     http = AiohttpClient()
     try:
-        app = App(project, places, store, http)
+        app = App(project, places, store, http, tuple(doubts))
         await app.tidy()
         yield app
     finally:

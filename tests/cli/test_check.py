@@ -95,3 +95,12 @@ def test_an_absent_folder_is_a_sentence(folder: Headrace) -> None:
     assert ended.code in (2, 3)
     assert "absent" in ended.err
     assert "Traceback" not in ended.err
+
+
+def test_doubts_about_the_file_are_shown(headrace: Headrace, crm: RecordingServer) -> None:
+    """What is allowed in the configuration and yet may not be meant is told by its place, and is no failure."""
+    headrace.edit("${CRM_KEY:-secret-key}", "written-out")
+    ended = headrace("check", "--json")
+    assert ended.code == 0
+    assert any("headrace.yaml:" in warning and "[literal_secret]" in warning for warning in ended.json["warnings"])
+    assert "written-out" not in ended.out

@@ -123,4 +123,4 @@ def test_one_bad_row_refused_as_a_whole(tmp_path: Path, server: RecordingServer)
     (found,) = failures(tmp_path, run["id"])
     assert (found["row"], found["destination"], found["code"]) == (137, "hook", "http_400")
     assert "I do not like 137" in found["message"]
-    assert found["values"]["userId"] == "137"
+    assert found["values"]["userId"] == 137

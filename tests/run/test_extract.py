@@ -99,7 +99,7 @@ async def test_too_many_records(rows: int, state: RunState) -> None:
 )
 @simulated
 async def test_a_failing_source_sends_nothing(error: SourceError, code: str) -> None:
-    """A source that fails halfway fails the run: nothing sent, nothing kept, the source closed, the cursor as it was."""
+    """A source that fails halfway fails the run: nothing sent or kept, the source closed, the cursor as it was."""
     crm = FakeDestination()
     async with opened({"crm": crm}, 500) as world:
         world.source.error = error
@@ -239,7 +239,7 @@ async def test_derived_ids_stay_the_same_over_attempts() -> None:
 
     crm = FakeDestination(script)
     async with opened({"crm": crm}, pa.table({"userId": [f"u{n}" for n in range(95)]})) as world:
-        while (run := await world.run(lambda taken: job.insert(0, taken))).state.live:
+        while (await world.run(lambda taken: job.insert(0, taken))).state.live:
             assert len(job) < 50
     assert len(job) > 1
     assert len(crm.arrivals) == 95

@@ -175,9 +175,9 @@ async def test_a_delivery_is_taken_up_where_it_stood() -> None:
     """Outcomes and error files of an earlier attempt stay; a part is done when nothing is pending."""
     async with settling() as (settler, _, ledger, _):
         progress = settler.begin(Delivery(3, "crm", 3, bytes([1, 0, 4]), 5, ("calls-0001-000001",)))
-        assert not progress.done
+        done = [progress.done]
         settler.failed(progress, CALLS, {1: BAD}, Settled.INVALID)
-        assert progress.done
+        assert [*done, progress.done] == [False, True]
         await settler.end(progress)
     [(_, (name, _)), (_, [delivery])] = ledger.log
     assert delivery.outcomes == bytes([1, 3, 4])

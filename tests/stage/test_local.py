@@ -13,7 +13,7 @@ import pytest
 from headrace.calls import failures
 from headrace.calls.batch import CallsBatch
 from headrace.calls.failures import Failed
-from headrace.errors import StageFull
+from headrace.errors import HeadraceError, StageFull
 from headrace.model import CallKind, Failure
 from headrace.stage import durable
 from headrace.stage.errorfiles import LocalErrorFiles
@@ -70,7 +70,7 @@ async def test_discard_gives_one_runs_space_back(tmp_path: Path) -> None:
 
 async def test_a_missing_part_says_so(tmp_path: Path) -> None:
     """A part that is gone is our own disk's trouble, in a sentence that names the file."""
-    with pytest.raises(StageFull, match=r"000003\.arrow.*Mend the disk"):
+    with pytest.raises(StageFull, match=r"000003\.arrow.*No such file.*--fresh"):
         await LocalStage(tmp_path).read("r1", 3)
 
 
@@ -160,3 +160,25 @@ async def test_an_error_file_that_does_not_fit(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(StageFull, match="The disk is full"):
         await LocalErrorFiles(tmp_path).write("r1", "calls-1", failed(1))
     assert files(tmp_path) == []
+
+
+async def test_a_damaged_part_says_so(tmp_path: Path) -> None:
+    """A part that was cut short names its file and the way out; it is no error of a library."""
+    stage = LocalStage(tmp_path)
+    await stage.write("r", 0, sample_calls(CallKind.IDENTIFY))
+    file = tmp_path / "r" / "000000.arrow"
+    os.truncate(file, 100)
+    with pytest.raises(StageFull, match=r"damaged.*--fresh") as told:
+        await stage.read("r", 0)
+    assert told.value.code == "stage_failed"
+
+
+@pytest.mark.parametrize("content", [None, b"PAR1 no more"])
+def test_an_error_file_that_is_gone_or_damaged_says_so(tmp_path: Path, content: bytes | None) -> None:
+    """Failed rows that cannot be read name the run and the file."""
+    if content is not None:
+        (tmp_path / "r").mkdir()
+        (tmp_path / "r" / "rows.parquet").write_bytes(content)
+    with pytest.raises(HeadraceError, match="gone or damaged") as told:
+        list(LocalErrorFiles(tmp_path).read("r", ["rows"]))
+    assert told.value.code == "errors_unreadable"

@@ -222,8 +222,8 @@ def _numeric(work: Work, column: Column) -> Value:
         bad = work.add(pl.Series([number is False for number in numbers], dtype=pl.Boolean))
         col = work.add(pl.Series([number or None for number in numbers], dtype=pl.String))
         odd = pl.col(column.key).is_not_null() & col.is_null() & ~bad
-    if work.options.decimals == "string":
-        return Value(col, plain=True, bad=bad, odd=odd)
+    if work.options.decimals == "string":  # as the source gave it
+        return Value(pl.when(col.is_not_null()).then(pl.col(column.key)), plain=True, bad=bad, odd=odd)
     return Value(trimmed(col), plain=False, bad=bad, odd=odd)
 
 

@@ -45,10 +45,13 @@ async def check_project(project: Path, json_output: bool) -> int:
                 facts[role + "s"][name] = {"type": connection.type, **show.check_fact(check)}
                 if not json_output:
                     show.print_check(role, name, connection.type, check)
-        syncs = len(app.project.syncs)
+        syncs, doubts = len(app.project.syncs), [str(doubt) for doubt in app.doubts]
     if json_output:
-        show.print_json({"ok": ok, **facts})
-    elif ok:
+        show.print_json({"ok": ok, "warnings": doubts, **facts})
+        return 0 if ok else 1
+    for doubt in doubts:
+        show.out.print(Text(doubt, "yellow"))
+    if ok:
         show.out.print(Text(f"All is well: {syncs} sync{'s' if syncs != 1 else ''} ready to run."))
     return 0 if ok else 1
 

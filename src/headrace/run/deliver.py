@@ -82,15 +82,20 @@ async def _send_all(
         settler.then(lane.unsettled.release, urgent_at=lane.urgent_at)
 
     tasks: set[asyncio.Task[None]] = set()
-    for number, positions in enumerate(batches):
-        await lane.unsettled.acquire()
-        if errors:
-            lane.unsettled.release()
-            break
-        task = asyncio.create_task(one(positions, number))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-    if tasks:
-        await asyncio.wait(tasks)
+    try:
+        for number, positions in enumerate(batches):
+            await lane.unsettled.acquire()
+            if errors:
+                lane.unsettled.release()
+                break
+            task = asyncio.create_task(one(positions, number))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+        await asyncio.gather(*tasks)
+    except asyncio.CancelledError:  # whoever carries the run is being ended: nothing of it may go on
+        for task in list(tasks):
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
     if errors:
         raise errors[0]

@@ -47,6 +47,15 @@ def failed(path: Path, error: OSError) -> StageFull:
     )
 
 
+def unreadable(path: Path, error: Exception) -> StageFull:
+    """The error that says that a file of ours is not there any more, or damaged."""
+    cause = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "it is damaged"
+    return StageFull(
+        f"A file of ours cannot be read: {str(path)!r}: {cause}. Put it back, or start the run anew with --fresh.",
+        code="stage_failed",
+    )
+
+
 def remove(path: Path) -> None:
     """Remove a file or a whole folder; nothing there is no error."""
     if path.is_dir():

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from headrace.aio import in_thread
+from headrace.errors import HeadraceError
 from headrace.stage import durable
 
 
@@ -23,7 +24,15 @@ class LocalErrorFiles:
 
     def read(self, run_id: str, names: Sequence[str]) -> Iterator[pa.Table]:
         for name in names:
-            yield pq.read_table(self._path(run_id, name))
+            path = self._path(run_id, name)
+            try:
+                yield pq.read_table(path)
+            except (OSError, pa.ArrowInvalid) as error:
+                raise HeadraceError(
+                    f"The failed rows of run {run_id!r} cannot be read: {str(path)!r} is gone or damaged. Put it back "
+                    "from a backup.",
+                    code="errors_unreadable",
+                ) from error
 
     def _path(self, run_id: str, name: str) -> Path:
         return self._folder / run_id / f"{name}.parquet"

@@ -47,5 +47,5 @@ class LocalStage:
         try:
             with pa.OSFile(str(path)) as file, pa.ipc.open_file(file) as reader:
                 return CallsBatch.unwrap(reader.get_batch(0))
-        except OSError as error:
-            raise durable.failed(path, error) from error
+        except (OSError, pa.ArrowInvalid) as error:
+            raise durable.unreadable(path, error) from error
