@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from headrace.calls.jsontext import strip_zeros
 from headrace.calls.timestamps import native
-from headrace.calls.values import Column, Work, dates, iso_text, trimmed
+from headrace.calls.values import Column, Work, dates, in_digits, iso_text, trimmed
 
 
 def identifier(work: Work, column: Column, *, moments: bool = True) -> tuple[pl.Expr, pl.Expr | None]:
@@ -24,7 +24,7 @@ def identifier(work: Work, column: Column, *, moments: bool = True) -> tuple[pl.
         texts, bad = from_json(work.frame[column.key])
         return work.add(texts), work.add(bad)
     if column.numeric:
-        return work.add(_slowly(work.frame[column.key])), None
+        return work.add(digits(work.frame[column.key])), None
     if column.text or types.is_null(kind):
         return pl.when(col.str.strip_chars() != "").then(col), None
     if types.is_integer(kind):
@@ -32,7 +32,7 @@ def identifier(work: Work, column: Column, *, moments: bool = True) -> tuple[pl.
     if types.is_decimal(kind):
         return trimmed(col.cast(pl.String)), None
     if types.is_floating(kind):
-        return work.add(_slowly(work.frame[column.key])), None
+        return work.add(digits(work.frame[column.key])), None
     if moments and types.is_timestamp(kind):
         return work.add(iso_text(native(work.frame[column.key], work.options.timezone))), None
     if moments and types.is_date(kind):
@@ -41,13 +41,10 @@ def identifier(work: Work, column: Column, *, moments: bool = True) -> tuple[pl.
     return pl.lit(None, pl.String), work.add(filled)
 
 
-def _slowly(column: pl.Series) -> pl.Series:
-    """Floats and numerics of any size, by way of `Decimal`: exact, no exponent."""
-    texts: list[str | None] = []
-    for text in column.cast(pl.String).to_list():
-        number = None if text is None else Decimal(text)
-        texts.append(strip_zeros(f"{number:f}") if number is not None and number.is_finite() else None)
-    return pl.Series(texts, dtype=pl.String)
+def digits(column: pl.Series) -> pl.Series:
+    """Floats and numerics of any size as plain decimal text: exact, no exponent; null for NaN and what is no number."""
+    texts = [None if text is None else in_digits(text) for text in column.cast(pl.String).to_list()]
+    return pl.Series([strip_zeros(text) if text else None for text in texts], dtype=pl.String)
 
 
 def from_json(column: pl.Series) -> tuple[pl.Series, pl.Series]:

@@ -21,7 +21,7 @@ import pyarrow as pa
 from headrace.calls import jsontext
 from headrace.calls.batch import ENVELOPE, CallsBatch
 from headrace.calls.encode import text_array
-from headrace.calls.identity import from_json, identifier
+from headrace.calls.identity import digits, from_json, identifier
 from headrace.calls.objects import Writer, json_of
 from headrace.calls.placement import Branch, check_names, place
 from headrace.calls.rules import Rule, requirements, too_large
@@ -123,6 +123,8 @@ class Mapping:
         if column.json:
             series, bad = from_json(frame[column.key])
             given = series.is_not_null() | bad
+        elif column.numeric:
+            series = digits(frame[column.key])
         elif column.key not in frame.columns:  # nested: no moment
             series = pl.Series([None] * frame.height, dtype=pl.String)
         else:

@@ -218,7 +218,7 @@ def _numeric(work: Work, column: Column) -> Value:
     if plain.all():
         bad, col, odd = None, pl.col(column.key), None
     else:  # exponents, NaN, infinities: one by one
-        numbers = [text if ok or text is None else _in_digits(text) for text, ok in zip(given, plain, strict=True)]
+        numbers = [text if ok or text is None else in_digits(text) for text, ok in zip(given, plain, strict=True)]
         bad = work.add(pl.Series([number is False for number in numbers], dtype=pl.Boolean))
         col = work.add(pl.Series([number or None for number in numbers], dtype=pl.String))
         odd = pl.col(column.key).is_not_null() & col.is_null() & ~bad
@@ -227,7 +227,7 @@ def _numeric(work: Work, column: Column) -> Value:
     return Value(trimmed(col), plain=False, bad=bad, odd=odd)
 
 
-def _in_digits(number: str) -> str | Literal[False] | None:
+def in_digits(number: str) -> str | Literal[False] | None:
     """A number's digits; None if it is not finite, False if it is no number."""
     try:
         value = Decimal(number)
