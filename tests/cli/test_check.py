@@ -14,7 +14,7 @@ def test_all_well(headrace: Headrace, crm: RecordingServer) -> None:
     assert (ended.code, ended.err) == (0, "")
     for name in ("shop", "workspace", "export", "crm"):
         assert f"✓ {name} " in ended.out
-    assert "All is well: 4 syncs" in ended.out
+    assert "All is well: the configuration and every connection." in ended.out
 
 
 def test_json_tells_each_connection(headrace: Headrace, crm: RecordingServer) -> None:

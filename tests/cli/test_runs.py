@@ -27,7 +27,7 @@ def test_words_have_the_id_in_full_and_the_counts(headrace: Headrace) -> None:
     """A line begins with the id, so that it can be copied or cut; below it each destination."""
     told = headrace.run("people")
     lines = headrace("runs").out.splitlines()
-    assert lines[0].split() == [told["id"], "people", "partial"]
+    assert lines[0].split()[:3] == [told["id"], "people", "partial"]
     assert "    workspace: 2 delivered, 1 invalid" in lines
     assert "    export: 2 delivered, 1 invalid" in lines
 

@@ -26,12 +26,14 @@ from tests.promise.processes import WarmProcesses, headrace_run
 from tests.promise.project import QUERY, QUERY_WITH_IDS, write_config, write_rows
 
 KILLS = 100
-ROWS = 70_000  # three parts
+ROWS = 70_000  # two parts
 TWIN = 66_000  # place of a row whose messageId is that of a row in an earlier part
 REPEATED = 1_000  # messageIds of the last run that the next brings again
+ABOUT = ", repeat('x', 300) AS about FROM"  # with it each call has more than 400 bytes
+CRM_BATCH, CRM_IN_FLIGHT = 500_000 // 400, 16
 HOOK_BATCH, HOOK_IN_FLIGHT = 500, 2
 # Calls that may be in flight, sent and not yet settled, per destination: twice its requests in flight.
-IN_FLIGHT = {"crm": 2 * 16 * 2_500, "hook": 2 * HOOK_IN_FLIGHT * HOOK_BATCH}
+IN_FLIGHT = {"crm": 2 * CRM_IN_FLIGHT * CRM_BATCH, "hook": 2 * HOOK_IN_FLIGHT * HOOK_BATCH}
 DELAYS = {"crm": 0.1, "hook": 0.005}
 
 
@@ -87,7 +89,10 @@ def write_two_syncs(folder: Path, url: str) -> None:
     config = {
         "sources": {"numbers": {"type": "files", "tables": {"numbers": "numbers.parquet"}}},
         "destinations": {"crm": {"type": "customerio", "api_key": "key", "url": f"{url}/crm"}, "hook": hook},
-        "syncs": {"derived": {**sync, "query": QUERY}, "own": {**sync, "query": QUERY_WITH_IDS}},
+        "syncs": {
+            "derived": {**sync, "query": QUERY.replace(" FROM", ABOUT)},
+            "own": {**sync, "query": QUERY_WITH_IDS.replace(" FROM", ABOUT)},
+        },
     }
     write_config(folder, config)
 
@@ -113,8 +118,9 @@ class Killer:
         began = time.monotonic()
         assert self.processes.wait("calls") == "calls", self.processes.log()
         self.preparing = time.monotonic() - began
-        assert self.processes.wait("exit") == "exit 0", self.processes.log()
+        assert self.processes.wait("complete") == "complete", self.processes.log()
         self.delivering = time.monotonic() - began - self.preparing
+        assert self.processes.wait("exit") == "exit 0", self.processes.log()
         self.processes.join()
         self.ledger.run(self.store.open())
         self.judge(generation)

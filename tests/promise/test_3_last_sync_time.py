@@ -19,7 +19,7 @@ from headrace.ports import NewRun, Reply, Verdict
 from headrace.run.job import Job
 from headrace.store import SqlStore
 from headrace.testing.fakes import FakeDestination, FakeSource, Sent, World, numbered
-from headrace.testing.http_server import Answer, RecordingServer
+from headrace.testing.http_server import Answer, RecordingServer, unused_url
 from headrace.testing.simulation import BEGIN, simulate
 from tests.promise.project import crm, received, write_project, write_rows
 
@@ -201,3 +201,21 @@ async def test_the_query_sees_it(app: App, server: RecordingServer) -> None:
     second = await app.carry(await app.begin("people"))
     assert second.state is RunState.SUCCEEDED
     assert [call["traits"]["since"] for call in received(server.requests)] == [0] * 3 + [first.as_of] * 3
+
+
+async def test_an_unreachable_source_moves_nothing(tmp_path: Path, server: RecordingServer) -> None:
+    """Promise 3: a database that does not answer fails the run in one sentence that names it; nothing is sent, and
+    last_sync_time stays."""
+    port = int(unused_url().rpartition(":")[2])
+    database = {"type": "postgresql", "host": "127.0.0.1", "port": port, "database": "shop", "user": "me",
+                "password": "let me in"}  # fmt: skip
+    write_project(tmp_path, {"crm": crm(server)}, 'SELECT 1 AS "userId"', database)
+    async with opened(tmp_path, {}) as app:
+        run = await app.carry(await app.begin("people"))
+        assert (await app.store.sync_state("people")).cursor == 0
+    assert (run.state, run.extracted, run.as_of) == (RunState.FAILED, 0, None)
+    assert run.problem is not None
+    assert str(port) in run.problem.message
+    assert "let me in" not in run.problem.message
+    assert "\n" not in run.problem.message
+    assert not received(server.requests)

@@ -4,9 +4,12 @@ pending`, and `pending` is 0 when a run has ended, unless it failed or was cance
 from __future__ import annotations
 
 import asyncio
+import json
+import subprocess
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -17,7 +20,10 @@ from headrace.model import Failure, Run, RunState
 from headrace.ports import Limits, Reply, Verdict
 from headrace.store import SqlStore
 from headrace.testing.fakes import FakeDestination, Sent, World, numbered
+from headrace.testing.http_server import Answer, RecordingServer
 from headrace.testing.simulation import simulate
+from tests.promise.processes import PATIENCE, command, environment, headrace_run
+from tests.promise.project import held_at, hook, live_run, received, write_project, write_rows
 
 PART = 10  # rows of a part
 BAD = Failure("bad", "It is bad.")
@@ -148,3 +154,27 @@ def test_any_answers_any_stops(rows: int, crm: Plan, mail: Plan, stops: frozense
         await store.close()
 
     simulate(story())
+
+
+def test_cancelled_from_another_process(tmp_path: Path, server: RecordingServer) -> None:
+    """Promise 5, "unless it was cancelled": `headrace cancel` stops the run of another process; what had been sent is
+    counted as delivered, the rest as pending, and never sent."""
+    write_project(tmp_path, {"hook": hook(server, batch_size=10, in_flight=1)})
+    write_rows(tmp_path, range(1, 301))
+    with subprocess.Popen(
+        command("run", "people", "--json"), cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, text=True
+    ) as process:
+        with held_at(server, user=25):
+            run = live_run(tmp_path)
+            asked = headrace_run(tmp_path, "cancel", run.id)
+            server.always(Answer(delay=0.2))  # so slow that the worker hears of it long before its end
+        output, _ = process.communicate(timeout=PATIENCE)
+    assert "asked to stop" in asked.stdout
+    assert process.returncode == 1
+    (ended,) = json.loads(output)["runs"]
+    sent = len(received(server.requests))
+    assert (ended["id"], ended["state"], ended["next_last_sync_time"]) == (run.id, "cancelled", 0)
+    assert ended["destinations"]["hook"] == {
+        "delivered": sent, "duplicate": 0, "invalid": 0, "rejected": 0, "pending": 300 - sent,
+    }  # fmt: skip
+    assert 25 <= sent < 300

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import resource
 import secrets
 import subprocess
@@ -82,6 +83,51 @@ def test_full_while_delivering(tmp_path: Path, server: RecordingServer) -> None:
     arrived = Counter(call["userId"] for call in received(server.requests))
     assert set(arrived) == set(map(str, range(1, ROWS + 1)))
     assert arrived.total() - ROWS == sent - run.counts["hook"].delivered
+
+
+def in_a_small_disk(folder: Path, size: int) -> subprocess.CompletedProcess[str]:
+    """Run `people` with its state on a disk of ``size`` KiB, and again after there is plenty of room on it."""
+    script = f"""
+        mount -t tmpfs -o size={size}k tmpfs state || exit 77
+        "$@" 2>first.err >first.out; echo $? >first.code
+        find state/stage -type f >first.stage
+        mount -o remount,size=400m state && "$@"
+    """
+    return subprocess.run(
+        ["unshare", "--mount", "--map-root-user", "sh", "-c", script, "sh", *command("run", "people", "--json")],
+        cwd=folder, env=environment() | {"HEADRACE_HOME": "state"}, capture_output=True, text=True, timeout=PATIENCE,
+        check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [40, 120, 400, 1500, 2200, 2500, 3000])
+def test_a_disk_of_any_size(tmp_path: Path, server: RecordingServer, size: int) -> None:
+    """Promise 7: wherever a really full disk meets a run, be it in its store, its parts, its ids or at its end: it
+    succeeds, or stops with the word; a run that failed sent nothing and holds no space; with room again every row
+    arrives, and is counted as delivered or as a duplicate."""
+    (tmp_path / "state").mkdir()
+    query = 'SELECT id AS "userId", message AS "messageId", noise FROM numbers'
+    write_project(tmp_path, {"crm": crm(server)}, query)
+    count = 30_000
+    noise = [secrets.token_hex(16) for _ in range(count)]
+    write_table(tmp_path, pa.table({"id": range(count), "message": [f"m-{n}" for n in range(count)], "noise": noise}))
+    done = in_a_small_disk(tmp_path, size)
+    if done.returncode == 77 or "unshare" in done.stderr:
+        pytest.skip("this machine lets nobody mount a disk of his own")
+    first = json.loads((tmp_path / "first.out").read_text() or '{"runs": [null]}')["runs"][0]
+    if (tmp_path / "first.code").read_text() == "0\n":
+        assert first["state"] == "succeeded"
+    else:
+        assert "disk" in (tmp_path / "first.err").read_text() + str(first)
+    if first is not None and first["state"] == "failed":
+        assert (tmp_path / "first.stage").read_text() == ""
+        assert first["destinations"]["crm"]["delivered"] == 0
+    (again,) = facts(done)["runs"]
+    assert again["state"] == "succeeded"
+    counts = again["destinations"]["crm"]
+    assert counts["delivered"] + counts["duplicate"] == count
+    assert len({call["userId"] for call in received(server.requests)}) == count
 
 
 class Disk:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 
 from headrace.engines.embedded import EmbeddedEngine
-from headrace.errors import DestinationDenied, HeadraceError, RunLive, StageFull, Unreachable
-from headrace.model import Check, Failure, RunState
+from headrace.errors import DestinationDenied, HeadraceError, RunLive, SourceError, StageFull, Unreachable
+from headrace.model import Check, Delivery, Failure, RunState
 from headrace.ports import Limits, Reply, Verdict
 from headrace.retry import RetryPolicy
 from headrace.run.coroutine import run_sync
@@ -204,6 +205,48 @@ async def test_a_killed_task_leaves_no_query_behind() -> None:
         with pytest.raises(asyncio.CancelledError):
             await running
         assert world.source.closed == 1
+
+
+@simulated
+async def test_a_killed_task_gives_its_places_back() -> None:
+    """Cancelling the task that carries a run while a destination is silent leaves no place of its lane taken: the
+    next run of the same worker sends as many batches at once."""
+    silent = asyncio.Event()
+
+    async def answer(sent: Sent) -> Reply:
+        await silent.wait()
+        return Reply()
+
+    crm = FakeDestination(answer, Limits(calls=1, in_flight=3))
+    async with opened({"crm": crm}, 50) as world:
+        for _ in range(4):
+            running = asyncio.create_task(world.run())
+            await asyncio.sleep(5)
+            running.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await running
+        silent.set()
+        run = await world.run()
+    assert (run.state, run.attempt, run.counts["crm"].delivered) == (RunState.SUCCEEDED, 5, 50)
+    assert crm.most_at_once == 3
+
+
+@simulated
+async def test_the_stage_is_free_before_more_is_written() -> None:
+    """At the end of a run its parts go first: remembering ids takes space that an almost full disk may not have."""
+    async with opened({"crm": FakeDestination()}, 150) as world:
+        held: list[list[str]] = []
+        remember = world.seen.remember
+
+        async def look(run_id: str, deliveries: Sequence[Delivery]) -> None:
+            held.append(world.stage.runs())
+            await remember(run_id, deliveries)
+
+        world.seen.remember = look  # type: ignore[method-assign]  # to see what is there then
+        await world.run()
+        world.source.error = SourceError("The database went away.")
+        await world.run()
+    assert held == [[], []]
 
 
 class Script:

@@ -18,16 +18,17 @@ from rich.text import Text
 from headrace.app import opened
 from headrace.calls.failures import SCHEMA
 from headrace.cli import show
+from headrace.cli.runs import chosen_run
 from headrace.errors import UsageError
 
 _SHOWN = 20
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-async def show_failures(project: Path, run_id: str, output: Path | None, json_output: bool) -> int:
+async def show_failures(project: Path, wanted: str, output: Path | None, json_output: bool) -> int:
     """Print the failed rows of a run, or write them to a file whose ending says how."""
     async with opened(project, os.environ) as app:
-        run = await app.find_run(run_id)
+        run = await chosen_run(app, wanted)
         tables = await app.failures(run)
         if output is not None:
             _write(tables, output)
@@ -35,7 +36,7 @@ async def show_failures(project: Path, run_id: str, output: Path | None, json_ou
             for failed in records(tables):
                 show.print_json_line(failed)
         else:
-            _print(tables)
+            _print(run.id, tables)
     return 0
 
 
@@ -53,7 +54,7 @@ def records(tables: Iterator[pa.Table]) -> Iterator[dict[str, Any]]:
             }
 
 
-def _print(tables: Iterator[pa.Table]) -> None:
+def _print(run_id: str, tables: Iterator[pa.Table]) -> None:
     shown: list[dict[str, Any]] = []
     groups: Counter[tuple[str, str]] = Counter()
     for record in records(tables):
@@ -61,7 +62,7 @@ def _print(tables: Iterator[pa.Table]) -> None:
         if len(shown) < _SHOWN:
             shown.append(record)
     if not shown:
-        show.out.print(Text("No row failed in this run."))
+        show.out.print(Text(f"No row failed in the run {run_id}."))
         return
     summary = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("rows", "destination", "code"):

@@ -45,7 +45,7 @@ def guarded(work: Callable[[], object], env: Mapping[str, str]) -> None:
     except Exception as error:
         if env.get("HEADRACE_DEBUG"):
             raise
-        code = _say(f"Headrace made a mistake: {type(error).__name__}. {_report()}", 1)
+        code = _unforeseen(error)
     sys.exit(code)
 
 
@@ -53,6 +53,15 @@ def _say(sentence: str, code: int) -> int:
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.write(f"headrace: {sentence}\n")
     return code
+
+
+def _unforeseen(error: Exception) -> int:
+    """What the system refuses is no mistake of ours: a folder that may not be read, output that finds no room."""
+    if isinstance(error, OSError) and error.strerror:
+        what = f"{str(error.filename)!r} cannot be used" if error.filename else "The system refused"
+        told = HeadraceError(f"{what}: {error.strerror}. Mend that and try again.", code="system")
+        return _say(f"{told.message} [{told.code}]", 1)
+    return _say(f"Headrace made a mistake: {type(error).__name__}. {_report()}", 1)
 
 
 def _report() -> str:

@@ -6,6 +6,7 @@ Exit codes: 0 all well, 1 a run failed or was partial, 2 usage, 3 configuration.
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import sys
 from collections.abc import Callable, Coroutine
@@ -39,7 +40,10 @@ def cli(context: click.Context, project: Path) -> None:
 
 def run_async(work: Coroutine[Any, Any, T]) -> T:
     try:
-        return asyncio.run(work)
+        result = asyncio.run(work)
+        if sys.stdout is not None:  # closed by whoever started us
+            sys.stdout.flush()
+        return result
     except BrokenPipeError as error:
         raise ReaderGone from error
 
@@ -116,7 +120,10 @@ def runs(project: Path, sync: str | None, limit: int, json_output: bool) -> None
 @as_json
 @click.pass_obj
 def errors(project: Path, run_id: str, output: Path | None, json_output: bool) -> None:
-    """The failed rows of a run, each with its reason and its values."""
+    """The failed rows of a run, each with its reason and its values.
+
+    RUN is the id of a run, or the name of a sync for its newest run.
+    """
     from headrace.cli.failures import show_failures
 
     sys.exit(run_async(show_failures(project, run_id, output, json_output)))
@@ -127,7 +134,10 @@ def errors(project: Path, run_id: str, output: Path | None, json_output: bool) -
 @as_json
 @click.pass_obj
 def cancel(project: Path, run_id: str, json_output: bool) -> None:
-    """Stop a run for good. What was delivered stays delivered."""
+    """Stop a run for good. What was delivered stays delivered.
+
+    RUN is the id of a run, or the name of a sync for its newest run.
+    """
     from headrace.cli.runs import cancel_run
 
     sys.exit(run_async(cancel_run(project, run_id, json_output)))
@@ -167,7 +177,7 @@ def reset(project: Path, sync: str, cursor: int) -> None:
 @cli.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path("headrace-demo"))
 def demo(folder: Path) -> None:
-    """The main job, offline, in seconds: a sample warehouse, syncs, runs, and what arrived.
+    """The main job, offline, in seconds. A sample warehouse, syncs, runs, and what arrived.
 
     FOLDER, by default headrace-demo, becomes a project to play with; an earlier demo in it is replaced.
     """
@@ -178,4 +188,7 @@ def demo(folder: Path) -> None:
 
 def main() -> None:
     """The entry point: every error becomes a sentence and an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # where a terminal's encoding lacks a character, show its number
+            stream.reconfigure(errors="backslashreplace")
     guarded(lambda: cli(prog_name="headrace", standalone_mode=False), os.environ)

@@ -45,14 +45,16 @@ async def check_project(project: Path, json_output: bool) -> int:
                 facts[role + "s"][name] = {"type": connection.type, **show.check_fact(check)}
                 if not json_output:
                     show.print_check(role, name, connection.type, check)
-        syncs, doubts = len(app.project.syncs), [str(doubt) for doubt in app.doubts]
+        syncs, doubts = list(app.project.syncs), [str(doubt) for doubt in app.doubts]
     if json_output:
         show.print_json({"ok": ok, "warnings": doubts, **facts})
         return 0 if ok else 1
     for doubt in doubts:
         show.out.print(Text(doubt, "yellow"))
     if ok:
-        show.out.print(Text(f"All is well: {syncs} sync{'s' if syncs != 1 else ''} ready to run."))
+        show.out.print(Text("All is well: the configuration and every connection."))
+    if ok and syncs:
+        show.out.print(Text(f"Queries are not tried here. Try one with: headrace preview {syncs[0]}"))
     return 0 if ok else 1
 
 

@@ -14,6 +14,7 @@ from rich.text import Text
 from headrace.app import App, opened
 from headrace.cli import show
 from headrace.cli.progress import Watch
+from headrace.errors import UsageError
 from headrace.model import Run, RunState
 from headrace.run.job import Job
 
@@ -126,9 +127,19 @@ async def list_runs(project: Path, sync: str | None, limit: int, json_output: bo
     return 0
 
 
-async def cancel_run(project: Path, run_id: str, json_output: bool) -> int:
+async def chosen_run(app: App, wanted: str) -> Run:
+    """The run with that id; for the name of a sync, its newest run. The two never look alike."""
+    if wanted not in app.project.syncs:
+        return await app.find_run(wanted)
+    newest = await app.store.runs(wanted, 1)
+    if not newest:
+        raise UsageError(f"The sync {wanted!r} has not run yet. Run it with: headrace run {wanted}", code="unknown_run")
+    return newest[0]
+
+
+async def cancel_run(project: Path, wanted: str, json_output: bool) -> int:
     async with opened(project, os.environ) as app:
-        run = await app.cancel(run_id)
+        run = await app.cancel((await chosen_run(app, wanted)).id)
     if json_output:
         show.print_json({"runs": [show.run_fact(run)]})
     elif run.state.live:

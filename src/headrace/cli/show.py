@@ -40,12 +40,20 @@ _VALUES = 400  # characters of a failed row's values
 
 def print_json(fact: object) -> None:
     """One object on standard output."""
-    sys.stdout.write(json.dumps(fact, ensure_ascii=False, indent=2, default=str) + "\n")
-    sys.stdout.flush()
+    _print_json(fact, indent=2)
 
 
 def print_json_line(fact: object) -> None:
-    sys.stdout.write(json.dumps(fact, ensure_ascii=False, default=str) + "\n")
+    """One object on a line of its own."""
+    _print_json(fact)
+
+
+def _print_json(fact: object, indent: int | None = None) -> None:
+    """JSON whatever the encoding of the output: where that is not UTF-8, other letters are escaped."""
+    if sys.stdout is None:  # closed by whoever started us
+        return
+    escaped = not (sys.stdout.encoding or "").lower().startswith("utf")
+    sys.stdout.write(json.dumps(fact, ensure_ascii=escaped, indent=indent, default=str) + "\n")
 
 
 def moment(value: datetime | None) -> str | None:
@@ -100,13 +108,24 @@ def history(runs: Sequence[Run]) -> Iterator[RenderableType]:
     """A line per run that begins with its id in full, and below it a line per destination."""
     width = max(len(run.sync) for run in runs)
     for run in runs:
-        yield Text.assemble((run.id, "bold"), f"  {run.sync:{width}}  ", state_text(run.state))
+        yield Text.assemble((run.id, "bold"), f"  {run.sync:{width}}  ", state_text(run.state), _took(run))
         for name, counts in run.counts.items():
             outcomes = {outcome: getattr(counts, outcome) for outcome in _OUTCOMES}
             told = ", ".join(f"{count:,} {outcome}" for outcome, count in outcomes.items() if count)
             yield _indented(f"{name}: {told or 'no rows'}", "bright_black")
         if run.problem:
             yield _indented(run.problem.message, "red")
+
+
+def _took(run: Run) -> str:
+    """How long the run took; nothing where it did not begin, or has not ended."""
+    if run.started_at is None or run.ended_at is None:
+        return ""
+    seconds = (run.ended_at - run.started_at).total_seconds()
+    if seconds < 60:
+        return f" in {seconds:.1f} s"
+    minutes = round(seconds / 60)
+    return f" in {minutes} min" if minutes < 60 else f" in {minutes // 60} h {minutes % 60} min"
 
 
 def failed_row(record: Mapping[str, Any]) -> Iterator[Text]:

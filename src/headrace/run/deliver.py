@@ -79,7 +79,8 @@ async def _send_all(
             await sender.send(Batch(calls, encoded, positions, number), known)
         except Exception as error:  # noqa: BLE001  the first one is raised, when all batches have come to rest
             errors.append(error)
-        settler.then(lane.unsettled.release, urgent_at=lane.urgent_at)
+        finally:  # also when cancelled: other runs share the lane
+            settler.then(lane.unsettled.release, urgent_at=lane.urgent_at)
 
     tasks: set[asyncio.Task[None]] = set()
     try:

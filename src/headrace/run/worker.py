@@ -149,8 +149,8 @@ class Worker:
             state = RunState.FAILED if problem else _verdict(run)
         ended = await store.finish(job.id, job.attempt, state, house.clock.now(), problem)
         # Only now, for a replaced worker changes nothing. A crash in between is made good by `App.tidy`.
+        await house.stage.discard(job.id)  # before more is written: the disk may be almost full
         await house.seen.remember(job.id, await store.deliveries(job.id))
-        await house.stage.discard(job.id)
         job.tally.phase = "ended"
         return ended
 

