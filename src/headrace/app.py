@@ -14,8 +14,10 @@ from headrace.clock import SystemClock
 from headrace.config import load_with_warnings, sync_to_json
 from headrace.connector import Spec
 from headrace.engines.embedded import EmbeddedEngine
-from headrace.errors import Finding, HeadraceError, QueryError, UsageError
+from headrace.errors import ConfigError, Finding, HeadraceError, QueryError, UsageError
 from headrace.ids import run_id
+from headrace.keep.keys import key_place
+from headrace.keep.vault import VALUE, Vault, variable
 from headrace.model import Check, Connection, Problem, Project, Run, Sync
 from headrace.net.http import AiohttpClient
 from headrace.ports import Destination, NewRun, Source, Store, Tools
@@ -81,9 +83,15 @@ class App:
     """One project, opened. Faces (command line, API) speak to this and to nothing below it."""
 
     def __init__(
-        self, project: Project, places: Places, store: Store, http: AiohttpClient, doubts: Sequence[Finding] = ()
+        self,
+        project: Project,
+        places: Places,
+        store: Store,
+        vault: Vault,
+        http: AiohttpClient,
+        doubts: Sequence[Finding] = (),
     ) -> None:
-        self.project, self.places, self.store = project, places, store
+        self.project, self.places, self.store, self.vault = project, places, store, vault
         self.doubts = doubts  # what is allowed in the configuration, and yet may not be meant
         self.clock = SystemClock()
         self.errors = LocalErrorFiles(places.home / "errors")
@@ -176,8 +184,8 @@ class App:
             )
         try:
             ended = await self.store.abandon(run.id, self.clock.now(), problem)
-            await self.seen.remember(run.id, await self.store.deliveries(run.id))
             await self.stage.discard(run.id)
+            await self.seen.remember(run.id, await self.store.deliveries(run.id))
         finally:
             release()
         return ended
@@ -206,14 +214,14 @@ class App:
 
     async def tidy(self) -> None:
         """Do what a crash kept a run from doing at its end, and forget ids that no sync looks back to."""
-        for held in self.seen.runs():
-            run = await self.store.run(held)
-            if run is not None and not run.state.live:
-                await self.seen.remember(held, await self.store.deliveries(held))
         for held in self.stage.runs():
             run = await self.store.run(held)
             if run is not None and not run.state.live:
                 await self.stage.discard(held)
+        for held in self.seen.runs():
+            run = await self.store.run(held)
+            if run is not None and not run.state.live:
+                await self.seen.remember(held, await self.store.deliveries(held))
         for held in self.locks.runs():
             run = await self.store.run(held)
             if run is not None and not run.state.live and (release := self.locks.hold(held)) is not None:
@@ -236,18 +244,44 @@ def _configured(role: str, name: str, connections: Mapping[str, Connection]) -> 
 @asynccontextmanager
 async def opened(base: Path, env: Mapping[str, str]) -> AsyncIterator[App]:
     """Read the project in ``base`` and open it. Raises `ConfigError` and what opening the store raises."""
-    project, doubts = load_with_warnings(base, env, specs())
+    try:
+        project, doubts = load_with_warnings(base, env, specs())
+    except ConfigError as error:
+        project, doubts = load_with_warnings(base, await _with_kept(error, base, env), specs())
+    async with opened_vault(base, env) as (store, vault):
+        http = AiohttpClient()
+        try:
+            app = App(project, Places.of(base, env), store, vault, http, tuple(doubts))
+            await app.tidy()
+            yield app
+        finally:
+            await http.close()
+
+
+@asynccontextmanager
+async def opened_vault(base: Path, env: Mapping[str, str]) -> AsyncIterator[tuple[Store, Vault]]:
+    """Open the store of the project in ``base``, whatever its configuration, and the vault over it."""
     places = Places.of(base, env)
     try:
-        places.home.mkdir(parents=True, exist_ok=True)
+        places.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise durable.failed(places.home, error) from error
     store = await open_store(places.home, places.database_url)
-    http = AiohttpClient()
     try:
-        app = App(project, places, store, http, tuple(doubts))
-        await app.tidy()
-        yield app
+        yield store, Vault(store, key_place(env, places.home))
     finally:
-        await http.close()
         await store.close()
+
+
+async def _with_kept(error: ConfigError, base: Path, env: Mapping[str, str]) -> Mapping[str, str]:
+    """The environment, and the variables it lacks that the vault keeps. Raises ``error`` where that is of no help."""
+    lacking = {finding.value[2:-1] for finding in error.findings if finding.code == "missing_variable"}  # ${NAME}
+    places = Places.of(base, env)
+    if not lacking or not (places.database_url or (places.home / "store.sqlite").exists()):
+        raise error
+    async with opened_vault(base, env) as (_, vault):
+        kept = {name: await vault.get(variable(name), VALUE) for name in sorted(lacking)}
+    found = {name: secret.reveal() for name, secret in kept.items() if secret is not None}
+    if not found:
+        raise error
+    return {**env, **found}

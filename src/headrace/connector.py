@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from headrace.ports import Destination, Source, Tools
 
-FieldKind = Literal["text", "secret", "integer", "number", "boolean", "choice", "url", "path", "map", "list"]
+FieldKind = Literal["text", "secret", "integer", "number", "boolean", "choice", "url", "path", "map", "list", "group"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,8 @@ class Field:
     """One setting. ``name`` is what stands in ``headrace.yaml``; ``help`` is a sentence, ``example`` a value.
 
     Values arrive at the connector as: text, url, path, choice → ``str``; secret → `Secret`; integer → ``int``;
-    number → ``float``; boolean → ``bool``; map → ``dict[str, Any]``; list → ``list[Any]``; absent → ``default``.
+    number → ``float``; boolean → ``bool``; map → ``dict[str, Any]``; list → ``list[Any]``; absent → ``default``;
+    group → ``dict[str, Any]`` with a value for each of its own ``fields``.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Field:
     choices: tuple[str, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
+    fields: tuple[Field, ...] = ()  # of a group
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,25 +5,17 @@ Exit codes: 0 all well, 1 a run failed or was partial, 2 usage, 3 configuration.
 
 from __future__ import annotations
 
-import asyncio
 import io
 import os
 import sys
-from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 
 from headrace import __version__
-from headrace.cli.guard import ReaderGone, guarded
-
-T = TypeVar("T")
-
-
-def as_json(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The option ``--json`` of a command that prints facts."""
-    return click.option("--json", "json_output", is_flag=True, help="Print one JSON object instead of words.")(command)
+from headrace.cli.command import as_json, run_async
+from headrace.cli.guard import guarded
+from headrace.cli.vault_commands import key, secret
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -36,16 +28,6 @@ def as_json(command: Callable[..., Any]) -> Callable[..., Any]:
 def cli(context: click.Context, project: Path) -> None:
     """Headrace leads the rows of a warehouse to the tools where they do work."""
     context.obj = project.absolute()
-
-
-def run_async(work: Coroutine[Any, Any, T]) -> T:
-    try:
-        result = asyncio.run(work)
-        if sys.stdout is not None:  # closed by whoever started us
-            sys.stdout.flush()
-        return result
-    except BrokenPipeError as error:
-        raise ReaderGone from error
 
 
 @cli.command()
@@ -184,6 +166,10 @@ def demo(folder: Path) -> None:
     from headrace.demo import run_demo
 
     sys.exit(run_async(run_demo(folder.absolute())))
+
+
+for group in (secret, key):
+    cli.add_command(group)
 
 
 def main() -> None:

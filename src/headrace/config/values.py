@@ -72,6 +72,8 @@ class Reader:
         try:
             if field.kind in ("map", "list"):
                 return self._collection(node, field, where)
+            if field.kind == "group":
+                return self._group(node, field, where)
             if not isinstance(node, Scalar):
                 raise Wrong(f"One value is expected, not {_KINDS[type(node)]}.{_example(field)}")
             text = self.text(node, where, secret=field.kind == "secret") if expand else node.text
@@ -106,9 +108,9 @@ class Reader:
                 message = "A variable is written ${NAME} or ${NAME:-default}. Where ${ is meant as text, write $${."
                 self.report.add(node, where, message, "bad_variable", "" if secret else written(node))
             else:
-                default_too = "" if secret else f", or write ${{{name}:-default}}"
-                message = f"The environment variable {name} is not set. Set it{default_too}."
-                self.report.add(node, where, message, "missing_variable", "" if secret else f"${{{name}}}")
+                otherwise = f"keep it: headrace secret set {name}" if secret else f"write ${{{name}:-default}}"
+                message = f"The environment variable {name} is not set. Set it, or {otherwise}."
+                self.report.add(node, where, message, "missing_variable", f"${{{name}}}")
             return ""
 
         text = _VARIABLE.sub(put, node.text)
@@ -132,6 +134,12 @@ class Reader:
         if _INTEGER.fullmatch(text):
             return int(text.replace("_", ""))
         return float(text) if _NUMBER.fullmatch(text) else text
+
+    def _group(self, node: Node, field: Field, where: str) -> dict[str, Any]:
+        if not isinstance(node, Map):
+            raise Wrong(f"A map is expected, not {_KINDS[type(node)]}.{_example(field)}")
+        self.unknown_keys(node, [inner.name for inner in field.fields], where)
+        return self.fields(node, field.fields, where)
 
     def _collection(self, node: Node, field: Field, where: str) -> Any:
         wanted = Map if field.kind == "map" else List
@@ -211,4 +219,4 @@ def _example(field: Field, otherwise: Any = None) -> str:
 
 def _may_be_secret(node: Node, field: Field) -> bool:
     """Secrets, free-form maps (an SSH password), and addresses that hold credentials."""
-    return field.kind in ("secret", "map", "list") or (field.kind == "url" and "@" in written(node))
+    return field.kind in ("secret", "map", "list", "group") or (field.kind == "url" and "@" in written(node))

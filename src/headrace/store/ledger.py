@@ -35,14 +35,14 @@ def sync_state(connection: sa.Connection, sync: str) -> SyncState:
 
 def set_cursor(connection: sa.Connection, sync: str, cursor: int) -> None:
     edits = SYNCS.c.cursor_edits
-    new = _insert(connection, SYNCS).values(name=sync, cursor=cursor, cursor_edits=1)
+    new = insert(connection, SYNCS).values(name=sync, cursor=cursor, cursor_edits=1)
     connection.execute(
         new.on_conflict_do_update(index_elements=["name"], set_={"cursor": cursor, "cursor_edits": edits + 1})
     )
 
 
 def set_enabled(connection: sa.Connection, sync: str, enabled: bool) -> None:
-    new = _insert(connection, SYNCS).values(name=sync, enabled=enabled)
+    new = insert(connection, SYNCS).values(name=sync, enabled=enabled)
     connection.execute(new.on_conflict_do_update(index_elements=["name"], set_={"enabled": enabled}))
 
 
@@ -51,8 +51,8 @@ def set_enabled(connection: sa.Connection, sync: str, enabled: bool) -> None:
 
 def create_run(connection: sa.Connection, new: NewRun) -> Run:
     values = rows.new_run_values(new) | {"state": RunState.QUEUED, "cursor_edits": _cursor_edits(new.sync)}
-    insert = _insert(connection, RUNS).values(values).on_conflict_do_nothing().returning(RUNS.c.id)
-    while connection.execute(insert).first() is None:  # once more where the live run ended in between
+    unless_live = insert(connection, RUNS).values(values).on_conflict_do_nothing().returning(RUNS.c.id)
+    while connection.execute(unless_live).first() is None:  # once more where the live run ended in between
         rival = live_run(connection, new.sync)
         if rival is not None:
             raise RunLive(
@@ -188,7 +188,7 @@ def error_files(connection: sa.Connection, run_id: str) -> list[str]:
 # ------------------------------------------------------------------------------------------------------------ helpers
 
 
-def _insert(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
+def insert(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
     """An INSERT that can say ON CONFLICT, which each dialect spells by itself."""
     return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
 
@@ -256,7 +256,7 @@ def _move_cursor(connection: sa.Connection, row: sa.Row[Any]) -> None:
     """
     unedited = SYNCS.c.cursor_edits == row.cursor_edits
     values = {"cursor": sa.case((unedited, row.as_of), else_=SYNCS.c.cursor), "columns": row.columns}
-    new = _insert(connection, SYNCS).values(name=row.sync, cursor=row.as_of, columns=row.columns)
+    new = insert(connection, SYNCS).values(name=row.sync, cursor=row.as_of, columns=row.columns)
     connection.execute(new.on_conflict_do_update(index_elements=["name"], set_=values))
 
 

@@ -7,7 +7,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 
-from headrace.store import ledger
+from headrace.store import ledger, sealed
 from headrace.store.database import Database
 from headrace.store.migrate import migrate
 
@@ -67,3 +67,9 @@ class SqlStore:
     parts = _reads(ledger.read_parts)
     deliveries = _reads(ledger.read_deliveries)
     error_files = _reads(ledger.error_files)
+
+    put_sealed = _writes(sealed.put_sealed)
+    read_sealed = _reads(sealed.read_sealed)
+    all_sealed = _reads(sealed.all_sealed)
+    replace_sealed = _writes(sealed.replace_sealed)
+    delete_sealed = _writes(sealed.delete_sealed)

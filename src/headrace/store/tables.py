@@ -139,3 +139,11 @@ DELIVERIES = sa.Table(
     sa.Column("outcomes", Deflated),
     sa.ForeignKeyConstraint(["run", "seq"], ["parts.run", "parts.seq"], ondelete="CASCADE"),
 )
+
+SECRETS = sa.Table(
+    "secrets",
+    metadata,
+    sa.Column("record", sa.Text, primary_key=True),
+    sa.Column("slot", sa.Text, primary_key=True),
+    sa.Column("sealed", sa.Text, nullable=False),  # see headrace.keep.seal
+)

@@ -19,6 +19,7 @@ import pytest
 from headrace.errors import Fenced, HeadraceError, RunLive
 from headrace.model import Counts, Delivery, Part, Problem, Run, RunState, Settled, SyncState
 from headrace.ports import Store
+from headrace.testing.sealed_contract import SealedContract
 from headrace.testing.store_model import counts_always_add_up
 from headrace.testing.store_samples import (
     AS_OF,
@@ -41,7 +42,7 @@ from headrace.testing.store_samples import (
 ENDS = (RunState.PARTIAL, RunState.FAILED, RunState.CANCELLED)
 
 
-class StoreContract:
+class StoreContract(SealedContract):
     """Every verb of `ports.Store` and every promise about it that holds within one process."""
 
     @pytest.fixture

@@ -1,0 +1,1 @@
+"""Secrets at rest: how they are encrypted, where the key comes from, and how it is changed."""
