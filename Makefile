@@ -32,8 +32,9 @@ $(BENCH): $(wildcard benchmarks/peers/*.txt) scripts/bench-venvs
 .PHONY: setup servers lock
 setup: $(DEV) servers  ## Make .venv and install the servers that tests start
 
-servers:
+servers: $(DEV)
 	@scripts/servers
+	@scripts/emulators
 
 lock: $(DEV)  ## Pin anew what pyproject.toml asks for: requirements/*.txt
 	@scripts/lock
@@ -69,9 +70,12 @@ docs: $(DEV)  ## Write the generated parts of docs/reference anew
 
 # ---------------------------------------------------------------------------------------------------- now and then
 
-.PHONY: bench bench-full clean
+.PHONY: bench bench-full bench-sources clean
 bench: setup $(BENCH)  ## Speed against the floor and the peers, 1M rows, some minutes
 	$(BIN)/python -m benchmarks.run $(ARGS)
+
+bench-sources: setup  ## What each source adds to its driver, 1M and 5M rows
+	$(BIN)/python -m benchmarks.sources $(ARGS)
 
 bench-full: setup $(BENCH)  ## The same with 30M rows beside it: memory must not grow
 	$(BIN)/python -m benchmarks.run --full $(ARGS)

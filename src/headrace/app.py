@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
 
+from headrace.aio import in_thread
 from headrace.clock import SystemClock
 from headrace.config import load_with_warnings, sync_to_json
 from headrace.connector import Spec
@@ -20,6 +21,9 @@ from headrace.keep.keys import key_place
 from headrace.keep.vault import VALUE, Vault, variable
 from headrace.model import Check, Connection, Problem, Project, Run, Sync
 from headrace.net.http import AiohttpClient
+from headrace.net.ssh_keys import SshKeys
+from headrace.net.ssh_loop import SshLoop
+from headrace.net.ssh_tunnels import SshTunnels
 from headrace.ports import Destination, NewRun, Source, Store, Tools
 from headrace.preview import Preview, preview
 from headrace.query import relocated, render
@@ -32,7 +36,10 @@ from headrace.stage.locks import FileLocks
 from headrace.stage.seen import LocalSeenIds
 from headrace.store import open_store
 
-SOURCES = ("postgresql", "duckdb", "sqlite", "files")
+SOURCES = (
+    "postgresql", "mysql", "sqlserver", "snowflake", "bigquery", "redshift", "databricks", "clickhouse", "duckdb",
+    "sqlite", "files",
+)  # fmt: skip
 DESTINATIONS = ("customerio", "mixpanel", "segment", "webhook", "files", "workspace")
 
 
@@ -99,6 +106,7 @@ class App:
         self.stage = LocalStage(places.home / "stage")
         self.locks = FileLocks(places.home / "locks")
         self._tools = Tools(http, self.clock, places.home, places.base)
+        self._ssh = SshLoop()
         house = House(
             store, self.stage, self.errors, self.seen, self.locks, self.clock, self.open_source, self.open_destination
         )
@@ -111,13 +119,21 @@ class App:
         connection = _configured("source", name, self.project.sources)
         make = specs()["source", connection.type].source
         assert make is not None
-        return make(connection.settings, self._tools)
+        return make(connection.settings, replace(self._tools, tunnels=self.tunnels(name)))
 
     def open_destination(self, name: str) -> Destination:
         connection = _configured("destination", name, self.project.destinations)
         make = specs()["destination", connection.type].destination
         assert make is not None
         return make(connection.settings, self._tools)
+
+    def ssh_keys(self, source: str) -> SshKeys:
+        """The SSH keys of a source."""
+        return SshKeys(self.vault, source)
+
+    def tunnels(self, source: str) -> SshTunnels:
+        """The SSH tunnels of a source. To be called on the event loop."""
+        return SshTunnels(self.ssh_keys(source), self._ssh)
 
     async def check(self, role: str, name: str) -> Check:
         """Check one configured source or destination."""
@@ -126,6 +142,10 @@ class App:
             return await opened.check()
         finally:
             await opened.close()
+
+    async def close(self) -> None:
+        """End what still runs in the background."""
+        await in_thread(self._ssh.close)
 
     def sync(self, name: str) -> Sync:
         """A sync by its name. Raises `UsageError` that lists the known ones."""
@@ -252,8 +272,11 @@ async def opened(base: Path, env: Mapping[str, str]) -> AsyncIterator[App]:
         http = AiohttpClient()
         try:
             app = App(project, Places.of(base, env), store, vault, http, tuple(doubts))
-            await app.tidy()
-            yield app
+            try:
+                await app.tidy()
+                yield app
+            finally:
+                await app.close()
         finally:
             await http.close()
 

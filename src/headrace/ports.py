@@ -23,9 +23,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from headrace.access import NoTunnels, SealedStore, Tunnels
 from headrace.calls.batch import CallsBatch
 from headrace.calls.textjoin import joined
-from headrace.errors import SourceError
 from headrace.model import Check, Delivery, Failure, Part, Problem, Run, RunState, Secret, SyncState
 
 # --------------------------------------------------------------------------------------------------------- sources
@@ -232,7 +232,7 @@ class Staged:
     deliveries: Sequence[Delivery]  # one for each part × destination; duplicates already marked in ``outcomes``
 
 
-class Store(Protocol):
+class Store(SealedStore, Protocol):
     """The ledger: the one truth about what happened. Every verb is one transaction and durable when it returns.
 
     Verbs that take ``attempt`` raise `Fenced` and change nothing when the run has been taken up since, or has ended.
@@ -305,22 +305,6 @@ class Store(Protocol):
     async def error_files(self, run_id: str) -> list[str]:
         """Names of all error files of the run that the ledger knows, in order."""
         ...
-
-    async def put_sealed(self, record: str, slot: str, sealed: str) -> None:
-        """Keep a sealed secret; it replaces the one that was there."""
-        ...
-
-    async def read_sealed(self, record: str, slot: str) -> str | None: ...
-
-    async def all_sealed(self) -> list[tuple[str, str, str]]:
-        """Every (record, slot, sealed text), sorted."""
-        ...
-
-    async def replace_sealed(self, record: str, slot: str, old: str, new: str) -> bool:
-        """Put ``new`` where ``old`` still is; False, and nothing changed, where it is not."""
-        ...
-
-    async def delete_sealed(self, record: str, slot: str) -> None: ...
 
     async def close(self) -> None: ...
 
@@ -397,56 +381,6 @@ class Clock(Protocol):
     async def sleep(self, seconds: float) -> None: ...
 
     def random(self) -> float: ...
-
-
-class Tunnel(Protocol):
-    """An open SSH tunnel: what connects to ``host`` and ``port`` here reaches the far end."""
-
-    host: str  # 127.0.0.1
-    port: int
-
-    def close(self) -> None:
-        """End the tunnel; whatever still runs through it is cut off. May come twice, and from any thread."""
-        ...
-
-
-class Tunnels(Protocol):
-    """SSH tunnels of one connection. Its key and the server's pinned key are kept by Headrace, not by the adapter."""
-
-    def open(self, settings: Mapping[str, Any], host: str, port: int) -> Tunnel:
-        """Open a tunnel to ``host:port`` as the SSH server sees them; blocks until it stands.
-
-        ``settings`` are those of the field ``ssh_tunnel``. Raises `SourceError` that says what to do.
-        """
-        ...
-
-
-class Keep(Protocol):
-    """Secrets at rest: encrypted with a key that the store does not have, bound to the record that they belong to.
-
-    A record is a name such as ``source/shop``, a slot one of its secrets, such as ``ssh_key``.
-    """
-
-    async def put(self, record: str, slot: str, secret: Secret) -> None: ...
-
-    async def get(self, record: str, slot: str) -> Secret | None:
-        """The secret; None if there is none. Raises `HeadraceError` where no key opens it."""
-        ...
-
-    async def delete(self, record: str, slot: str) -> None:
-        """Forget it. Not an error if there is nothing."""
-        ...
-
-    async def slots(self, record: str) -> list[str]:
-        """The slots of a record that hold something, sorted; nothing is decrypted."""
-        ...
-
-
-class NoTunnels:
-    """`Tunnels` of a connector that stands by itself, outside a project."""
-
-    def open(self, settings: Mapping[str, Any], host: str, port: int) -> Tunnel:
-        raise SourceError("There are no SSH tunnels here. Configure the source in a project.", code="ssh")
 
 
 @dataclass(frozen=True, slots=True)

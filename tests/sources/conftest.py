@@ -40,11 +40,25 @@ def postgres_tls() -> Iterator[PostgresServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def postgres_expired() -> Iterator[PostgresServer]:
+    """A server whose certificate is of the past."""
+    if postgres_binaries() is None:
+        pytest.skip("no PostgreSQL server installed")
+    with PostgresServer(tls=True, expired=True) as server:
+        yield server
+
+
 @pytest.fixture
-def make(tmp_path: Path) -> Callable[[Spec, Mapping[str, Any]], Source]:
-    """Makes a source as the engine does: defaults filled in, relative paths from ``tmp_path``."""
+def tools(tmp_path: Path) -> Tools:
+    """What a source is given; relative paths start in ``tmp_path``."""
     nothing: Any = None  # a source has no business with HTTP and the clock
-    tools = Tools(http=nothing, clock=nothing, home=tmp_path / "home", base=tmp_path)
+    return Tools(http=nothing, clock=nothing, home=tmp_path / "home", base=tmp_path)
+
+
+@pytest.fixture
+def make(tools: Tools) -> Callable[[Spec, Mapping[str, Any]], Source]:
+    """Makes a source as the engine does: defaults filled in."""
 
     def make(spec: Spec, settings: Mapping[str, Any]) -> Source:
         assert spec.source is not None

@@ -15,18 +15,19 @@ from headrace.calls.batch import JSON_FIELD, NUMERIC_FIELD
 from headrace.connector import Spec
 from headrace.errors import QueryError, SourceError
 from headrace.model import Secret
-from headrace.ports import Source
+from headrace.ports import Source, Tools
 from headrace.sources.postgresql import SPEC
 from headrace.sources.postgresql_connection import Connection
 from headrace.testing.postgres import PostgresServer
-from headrace.testing.source_contract import SourceContract, Typed
-from tests.sources.postgresql import settings_for
+from headrace.testing.server_contract import ServerContract
+from headrace.testing.source_contract import Typed
+from tests.sources.postgresql import faults, settings_for
 
 NO_ZONE = datetime.fromisoformat("2026-01-02T03:04:05.678901")
 Make = Callable[[Spec, Mapping[str, Any]], Source]
 
 
-class TestPostgres(SourceContract):
+class TestPostgres(ServerContract):
     series = "select n, 'row ' || n as label from (select generate_series(1::bigint, {rows}) as n) as numbers"
     slow = "select count(*) from generate_series(1, 1000000000000)"
     fails_late = "select 1 / (100000 - n) from generate_series(1, 200000) as n"
@@ -136,8 +137,16 @@ class TestPostgres(SourceContract):
     )
 
     @pytest.fixture(autouse=True)
-    def _given(self, postgres: PostgresServer, database: str, make: Make) -> Iterator[None]:
+    def _given(
+        self,
+        postgres: PostgresServer,
+        postgres_tls: PostgresServer,
+        postgres_expired: PostgresServer,
+        database: str,
+        make: Make,
+    ) -> Iterator[None]:
         self.postgres, self.database, self.make = postgres, database, make
+        self.others = postgres_tls, postgres_expired
         yield
         assert not Path("/tmp/headrace-was-here").exists()
 
@@ -158,12 +167,22 @@ class TestPostgres(SourceContract):
         assert isinstance(running, int)
         return running
 
+    def faults(self) -> Mapping[str, tuple[Mapping[str, Any], str]]:
+        return faults(self.postgres, *self.others)
+
+    def writer(self) -> Mapping[str, Any]:
+        return {"user": "writer", "password": Secret("writer")}
+
+    def sever(self) -> None:
+        self.postgres.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            f"where application_name = 'headrace' and datname = '{self.database}'"
+        )
+
     def broken(self) -> Sequence[tuple[Mapping[str, Any], str]]:
         return (
-            ({"host": "no-such-host.invalid"}, "The host name 'no-such-host.invalid' is unknown here"),
-            ({"port": 1}, "Nothing answers at 127.0.0.1:1"),
+            *super().broken(),
             ({"host": "/nowhere"}, "no server behind the Unix socket"),
-            ({"password": Secret("wrong")}, "refused the password of the role 'postgres'"),
             ({"password": None}, "Set `password`"),
             ({"user": "nobody"}, "or knows no such role"),
             ({"database": "missing"}, "The server has no database 'missing'"),
@@ -172,9 +191,9 @@ class TestPostgres(SourceContract):
             ({"options": {"nonsense": 1}}, "nonsense"),
         )
 
-    async def test_nothing_can_be_written_by_any_statement_of_the_connection(self, tmp_path: Path) -> None:
+    async def test_nothing_can_be_written_by_any_statement_of_the_connection(self, tools: Tools) -> None:
         """The server itself refuses, not only our reading of the query: its transaction is read-only for good."""
-        connection = Connection(settings_for(self.postgres, database=self.database), tmp_path)
+        connection = Connection(settings_for(self.postgres, database=self.database), tools)
         before = self.contents()
         for sql in ("insert into people values (11, 'x')", "create table more (n int)", "set transaction read write"):
             connection.begin()
@@ -221,21 +240,6 @@ class TestPostgres(SourceContract):
                 f"where application_name = 'headrace' and datname = '{self.database}'"
             )
         assert states == [("idle",)]
-
-    async def test_a_lost_connection_is_not_the_query_s_fault(self) -> None:
-        """When the server ends the session amid the rows, it is a SourceError that is no QueryError."""
-        async with self.opened() as source:
-            batches = source.read(self.series.format(rows=self.plenty))
-            await anext(batches)
-            self.postgres.execute(
-                f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{self.database}' "
-                "and application_name = 'headrace' and query like 'COPY%'"
-            )
-            with pytest.raises(SourceError) as caught:
-                async for _ in batches:
-                    pass
-        assert not isinstance(caught.value, QueryError)
-        assert caught.value.code == "connection_lost"
 
     async def test_session_settings(self) -> None:
         """schema sets the search path; options reach the server; the time zone is UTC unless told otherwise."""

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Callable, Mapping
+from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +14,14 @@ import pytest
 
 from headrace.connector import Spec
 from headrace.model import Check, Secret
-from headrace.ports import Source
+from headrace.ports import Source, Tools
+from headrace.sources.network import tls_mode
 from headrace.sources.postgresql import SPEC
-from headrace.sources.postgresql_connection import tls_mode
 from headrace.testing.postgres import PostgresServer
-from tests.sources.postgresql import settings_for
+from tests.sources.postgresql import Forwarder, settings_for
 
 Make = Callable[[Spec, Mapping[str, Any]], Source]
+SSH = {"host": "bastion.example.com", "port": 22, "user": "tunnel", "host_key": None}
 
 
 class TestCheck:
@@ -35,13 +40,13 @@ class TestCheck:
             await source.close()
 
     async def test_a_role_that_only_reads_has_no_warning(self) -> None:
-        """SELECT on the tables and nothing more: no problem, no warning, no grants to show."""
+        """SELECT on the tables and nothing more: no problem, no warning; the grants that say how it was made."""
         name = self.postgres.create_database("create table t (n int); grant select on t to reader")
         check = await self.check(name)
         assert (check.problems, check.warnings) == ((), ())
         assert check.facts["readable"] == "1 of 1 tables and views"
         assert check.facts["server"].startswith("PostgreSQL ")
-        assert "grants" not in check.facts
+        assert "GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader;" in check.facts["grants"]
 
     async def test_a_superuser_is_warned_of(self) -> None:
         """A superuser works, with a warning and the statements for a better role."""
@@ -131,18 +136,6 @@ class TestTls:
         assert "TLS" in (await source.check()).facts["tls"]
         await source.close()
 
-    async def test_an_unknown_authority_is_told(self) -> None:
-        """verify-full without tls_ca trusts the system's authorities, and not a private one."""
-        problem = await self.problem(tls="verify-full")
-        assert problem is not None
-        assert "Set `tls_ca`" in problem
-
-    async def test_another_name_is_told(self) -> None:
-        """A certificate for another name is refused, naming it."""
-        problem = await self.problem(host="localhost", tls="verify-full", tls_ca=str(self.server.ca_file))
-        assert problem is not None
-        assert "is for another name" in problem
-
     async def test_a_file_without_certificate_is_told(self, tmp_path: Path) -> None:
         """tls_ca must hold a certificate."""
         (tmp_path / "empty.pem").write_text("nothing")
@@ -185,6 +178,64 @@ def test_tls_is_verified_unless_the_server_is_here(host: str, told: str | None, 
     assert tls_mode({"host": host, "tls": told}) == mode
 
 
+class TestTunnel:
+    """Through a tunnel, which here is a plain forwarder."""
+
+    @pytest.fixture(autouse=True)
+    def _given(self, postgres_tls: PostgresServer, tools: Tools) -> None:
+        self.server, self.tunnels = postgres_tls, Forwarder(postgres_tls.port)
+        self.tools = replace(tools, tunnels=self.tunnels)
+
+    def source(self, **settings: Any) -> Source:
+        far = {"host": self.server.name, "port": 5432, "ssh_tunnel": SSH, "tls_ca": str(self.server.ca_file)}
+        assert SPEC.source is not None
+        return SPEC.source({**settings_for(self.server), **far, **settings}, self.tools)
+
+    async def test_the_server_proves_its_own_name(self) -> None:
+        """The certificate must be for the database's name, although the connection goes to the tunnel's near end."""
+        source = self.source()
+        assert (await source.preview("select 1 as n", 1)).to_pylist() == [{"n": 1}]
+        await source.close()
+        assert (self.tunnels.asked, self.tunnels.closed) == ([(SSH, self.server.name, 5432)], 1)
+
+    async def test_another_server_behind_the_tunnel_is_refused(self) -> None:
+        """A certificate for another name is refused as without a tunnel, and the tunnel is closed."""
+        source = self.source(host="other.example.com")
+        [problem] = (await source.check()).problems
+        await source.close()
+        assert (
+            "The certificate of other.example.com:5432 (through the SSH server bastion.example.com) is for" in problem
+        )
+        assert self.tunnels.closed == 1
+
+    async def test_a_far_end_that_does_not_answer_is_told(self) -> None:
+        """A tunnel that leads nowhere closes the connection at once; the message names both ends."""
+        with socket.create_server(("127.0.0.1", 0)) as nobody:
+            self.tunnels.target = nobody.getsockname()[1]
+
+            def close_at_once() -> None:
+                nobody.accept()[0].close()
+
+            closing = threading.Thread(target=close_at_once)
+            closing.start()
+            source = self.source()
+            [problem] = (await source.check()).problems
+            closing.join()
+        await source.close()
+        assert "db.example.com:5432 (through the SSH server bastion.example.com) took the connection" in problem
+
+    async def test_a_stopped_reader_ends_the_statement(self) -> None:
+        """Cancelling goes through the tunnel, too."""
+        source = self.source()
+        async with aclosing(source.read("select generate_series(1, 1000000000) as n")) as batches:
+            await anext(batches)
+        running = self.server.execute(
+            "select count(*) from pg_stat_activity where application_name = 'headrace' and state = 'active'"
+        )
+        await source.close()
+        assert running == [(0,)]
+
+
 async def test_a_password_never_shows(postgres: PostgresServer, make: Make) -> None:
     """Neither errors nor checks hold the password, whatever is wrong, also in its encoded form."""
     password = "p@ss word%/é"
@@ -204,3 +255,22 @@ def test_rules_between_fields() -> None:
     assert SPEC.validate({"tls_key": "a"}) == [("tls_key", "needs `tls_certificate` beside it")]
     assert [field for field, _ in SPEC.validate({"tls_ca": "a", "tls": "require"})] == ["tls_ca"]
     assert SPEC.validate({"tls_ca": "a", "tls": "verify-full"}) == SPEC.validate({}) == []
+    assert [field for field, _ in SPEC.validate({"host": "/run/postgresql", "ssh_tunnel": SSH})] == ["host"]
+
+
+def test_the_far_end_of_a_tunnel_may_be_the_ssh_server() -> None:
+    """localhost behind a tunnel is the SSH server, up to which the tunnel encrypts; another host must prove itself."""
+    assert tls_mode({"host": "localhost", "ssh_tunnel": SSH}) == "prefer"
+    assert tls_mode({"host": "db.internal", "ssh_tunnel": SSH}) == "verify-full"
+
+
+async def test_the_environment_has_no_say(
+    postgres: PostgresServer, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Variables that libpq would read do not change where and how the source connects."""
+    said = {"PGHOST": "nowhere.invalid", "PGHOSTADDR": "127.0.0.2", "PGPORT": "1", "PGSSLMODE": "verify-full"}
+    for name, value in said.items():
+        monkeypatch.setenv(name, value)
+    source = make(SPEC, settings_for(postgres))
+    assert (await source.check()).problems == ()
+    await source.close()

@@ -34,6 +34,7 @@ class TestSqlite(SourceContract):
         NUMBERS.format(rows=50_000) + "select json_extract(case when n = 49000 then '{' else '1' end, '$') as n from s"
     )
     plenty = 100_000  # it sees all rows before it gives the first
+    many = 1_000_000  # and puts them aside on disk
     wrong = (
         ("select nope from people", 1, 8, "no such column: nope"),
         ("select 1,\n  'ü😀', nope\nfrom people", 2, 9, "nope"),

@@ -15,6 +15,7 @@ import click
 from headrace import __version__
 from headrace.cli.command import as_json, run_async
 from headrace.cli.guard import guarded
+from headrace.cli.ssh_key_commands import ssh_key
 from headrace.cli.vault_commands import key, secret
 
 
@@ -168,7 +169,7 @@ def demo(folder: Path) -> None:
     sys.exit(run_async(run_demo(folder.absolute())))
 
 
-for group in (secret, key):
+for group in (secret, key, ssh_key):
     cli.add_command(group)
 
 

@@ -165,6 +165,10 @@ def print_check(role: str, name: str, kind: str, check: Check) -> None:
     lines += [(problem, "red") for problem in check.problems] + [(warning, "yellow") for warning in check.warnings]
     for line, style in lines:
         out.print(_indented(line, style))
+    if grants := check.facts.get("grants"):
+        out.print(_indented("What makes an account that can only read:", "bright_black"))
+        for line in grants.splitlines():  # to be copied, so never broken into two lines
+            out.print(Text(f"      {line}", "bright_black"), soft_wrap=True)
 
 
 def _facts(facts: Mapping[str, str]) -> str:

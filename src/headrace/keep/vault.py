@@ -1,16 +1,16 @@
-"""The vault: `headrace.ports.Keep` over the store, which holds sealed texts only."""
+"""The vault: `headrace.access.Keep` over the store, which holds sealed texts only."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
 
+from headrace.access import SealedStore
 from headrace.aio import in_thread
 from headrace.errors import HeadraceError
 from headrace.keep.keys import KeyPlace
 from headrace.keep.seal import Key, Unopenable, key_name, seal, unseal
 from headrace.model import Secret
-from headrace.ports import Store
 
 VALUE = "value"
 
@@ -33,7 +33,7 @@ class Rotation:
 class Vault:
     """Seals and opens. Another process may change the keys at any time: a key that is missed is looked for again."""
 
-    def __init__(self, store: Store, place: KeyPlace) -> None:
+    def __init__(self, store: SealedStore, place: KeyPlace) -> None:
         self._store = store
         self._place = place
         self._keys: list[Key] = []

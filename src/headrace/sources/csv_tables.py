@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
+import zlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -12,6 +11,7 @@ import duckdb
 from headrace.errors import SourceError
 from headrace.sources.duck import identifier, literal
 
+HEAD = 256 * 1024  # bytes; no header is longer
 _SAMPLE = 200_000  # rows that are guessed from
 _ABSENT = "(empty)"  # how sniff_csv shows an empty character
 
@@ -58,10 +58,14 @@ def reader(
     return f"{call}{literal(columns)})"
 
 
-def header(file: Path) -> str:
-    """The first line of a CSV file, without quotes."""
-    with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as stream:
-        line = stream.readline(1_000_000)
+def header(head: bytes, name: str) -> str:
+    """The first line of a CSV file, without quotes, from its first `HEAD` bytes. Raises `SourceError`."""
+    if name.lower().endswith(".gz"):
+        try:
+            head = zlib.decompressobj(wbits=31).decompress(head, HEAD)
+        except zlib.error as error:
+            raise SourceError(f"{name!r} is no gzip file", code="file") from error
+    line = head.partition(b"\n")[0]
     return line.decode("utf-8-sig", errors="replace").strip().replace('"', "")
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from headrace.connector import Field, Spec
 from headrace.ports import Source, Tools
-from headrace.sources.fields import STATEMENT_TIMEOUT
+from headrace.sources import libpq
+from headrace.sources.fields import SSH_TUNNEL, STATEMENT_TIMEOUT, TLS
 from headrace.sources.sql import SqlSource
 
 _FIELDS = (
@@ -18,16 +19,8 @@ _FIELDS = (
     Field("database", "text", "Database to read from.", True, example="shop"),
     Field("user", "text", "Role to log in as; one that can only SELECT.", True, example="headrace_reader"),
     Field("password", "secret", "The role's password; leave it out where the server asks for none."),
-    Field(
-        "tls",
-        "choice",
-        "How the connection is encrypted. Without it: verify-full, which also proves that the server is the right one; "
-        "for a server on this machine (localhost, 127.0.0.1, ::1, a Unix socket): prefer, which takes TLS if offered.",
-        choices=("disable", "prefer", "require", "verify-ca", "verify-full"),
-    ),
-    Field("tls_ca", "path", "Certificate (PEM) of the authority that signed the server's; without it: the system's."),
-    Field("tls_certificate", "path", "Client certificate (PEM), where the server demands one."),
-    Field("tls_key", "path", "Private key (PEM) of the client certificate; readable by its owner only."),
+    *TLS,
+    SSH_TUNNEL,
     STATEMENT_TIMEOUT,
     Field(
         "schema",
@@ -44,22 +37,11 @@ _FIELDS = (
 )
 
 
-def _validate(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Rules between the fields."""
-    problems = []
-    for name, other in (("tls_certificate", "tls_key"), ("tls_key", "tls_certificate")):
-        if settings.get(name) and not settings.get(other):
-            problems.append((name, f"needs `{other}` beside it"))
-    if settings.get("tls_ca") and settings.get("tls") in ("disable", "prefer", "require"):
-        problems.append(("tls_ca", f"is not used with tls: {settings['tls']}; set tls to verify-ca or verify-full"))
-    return problems
-
-
 def _source(settings: Mapping[str, Any], tools: Tools) -> Source:
     from headrace.sources.postgresql_check import check
     from headrace.sources.postgresql_session import PostgresSession
 
-    return SqlSource(lambda: PostgresSession(settings, tools.base), lambda: check(settings, tools.base))
+    return SqlSource(lambda: PostgresSession(settings, tools), lambda: check(settings, tools))
 
 
 SPEC = Spec(
@@ -68,5 +50,5 @@ SPEC = Spec(
     summary="Tables and views of a PostgreSQL server, version 12 or newer.",
     fields=_FIELDS,
     source=_source,
-    validate=_validate,
+    validate=libpq.problems,
 )

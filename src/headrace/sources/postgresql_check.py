@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from itertools import groupby
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import adbc_driver_manager
 
 from headrace.errors import SourceError
 from headrace.model import Check
-from headrace.sources.postgresql_connection import Connection, on_this_machine, search_path
-from headrace.sources.postgresql_errors import quoted, server_words
+from headrace.ports import Tools
+from headrace.sources.libpq import quoted, search_path
+from headrace.sources.network import on_this_machine
+from headrace.sources.postgresql_connection import Connection
+from headrace.sources.postgresql_errors import server_words
 
 _SERVER = """
 select current_setting('server_version'), current_user::text, current_database()::text,
@@ -58,9 +60,9 @@ class _Schema(NamedTuple):
     creates: bool
 
 
-def check(settings: Mapping[str, Any], base: Path) -> Check:
+def check(settings: Mapping[str, Any], tools: Tools) -> Check:
     """Connect as a run does, look at what the role may do, and try to write. Raises `SourceError`."""
-    with closing(Connection(settings, base)) as connection:
+    with closing(Connection(settings, tools)) as connection:
         try:
             return _check(connection, settings)
         except (adbc_driver_manager.Error, OSError) as error:
@@ -81,9 +83,8 @@ def _check(connection: Connection, settings: Mapping[str, Any]) -> Check:
     }
     problems, warnings = _reading(settings, user, database, tables, schemas)
     warnings += _writing(user, database, superuser, creates_schemas, tables, schemas)
-    if problems or warnings:
-        wanted = [name for name, _ in _by_schema(tables)] or ["public"]
-        facts["grants"] = _grants("headrace_reader" if superuser else user, database, wanted)
+    wanted = [name for name, _ in _by_schema(tables)] or ["public"]
+    facts["grants"] = _grants("headrace_reader" if superuser else user, database, wanted)
     if tls == "off" and not on_this_machine(settings["host"]):
         warnings.append("The connection is not encrypted. Set `tls` to verify-full.")
     if not _refuses_to_write(connection):

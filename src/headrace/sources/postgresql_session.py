@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Generator, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import adbc_driver_manager
 import pyarrow as pa
 
 from headrace.errors import SourceError
+from headrace.ports import Tools
 from headrace.sources.plain import AS_IS, PlainColumns
 from headrace.sources.postgresql_connection import Connection
 from headrace.sources.postgresql_errors import query_refusal
@@ -30,9 +30,9 @@ class PostgresSession:
 
     errors = (adbc_driver_manager.Error, pa.ArrowException, OSError)
 
-    def __init__(self, settings: Mapping[str, Any], base: Path) -> None:
+    def __init__(self, settings: Mapping[str, Any], tools: Tools) -> None:
         self.notes: Counter[str] = Counter()
-        self._connection = Connection(settings, base)
+        self._connection = Connection(settings, tools)
         self._timeout = settings.get("statement_timeout") or 0
         self._prefix = 0  # characters before the user's text in the statement that runs
 

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -32,20 +33,28 @@ def postgres_binaries() -> Path | None:
 class PostgresServer:
     """A server of one's own, for the length of a ``with``.
 
-    Over TCP every role needs its password (SCRAM). With ``tls`` the server offers TLS with a certificate for
-    ``localhost`` and 127.0.0.1, signed by ``ca_file``, and refuses connections without it. ``hba`` are lines put
-    before the others in ``pg_hba.conf``, ``settings`` server settings. Durability is off: it is fast, and forgets.
+    Over TCP every role needs its password (SCRAM). With ``tls`` the server offers TLS with a certificate for 127.0.0.1
+    and ``name``, signed by ``ca_file``, and refuses connections without it; with ``expired`` that certificate is of
+    the past. ``hba`` are lines put before the others in ``pg_hba.conf``, ``settings`` server settings. Durability is
+    off: it is fast, and forgets.
     """
 
     host = "127.0.0.1"
+    name = "db.example.com"  # in the certificate; nothing resolves it
     user = "postgres"
     password = "let me in"
 
     def __init__(
-        self, *, tls: bool = False, hba: Sequence[str] = (), settings: Mapping[str, str] | None = None
+        self,
+        *,
+        tls: bool = False,
+        expired: bool = False,
+        hba: Sequence[str] = (),
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         self.port = 0
         self.tls = tls
+        self._expired = expired
         self._hba = tuple(hba)
         self._settings = dict(settings or {})
         self._folder = Path()
@@ -129,7 +138,10 @@ class PostgresServer:
         import trustme  # a dependency of tests with TLS alone
 
         authority = trustme.CA()
-        server = authority.issue_cert(self.host)
+        start, end = (
+            (datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 2, 1, tzinfo=UTC)) if self._expired else (None, None)
+        )
+        server = authority.issue_cert(self.host, self.name, not_before=start, not_after=end)
         client = authority.issue_cert(common_name=self.user)
         authority.cert_pem.write_to_path(str(self.ca_file))
         for name, certificate in (("server", server), ("client", client)):

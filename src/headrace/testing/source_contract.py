@@ -18,6 +18,7 @@ from math import isnan
 from typing import Any, ClassVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from headrace.errors import QueryError, SourceError
@@ -60,6 +61,21 @@ class SourceContract(ABC):
 
     longest_name: ClassVar[int] = 128  # characters of a column name that the database allows
 
+    names: ClassVar[Sequence[str]] = (
+        "cart.items.0", 'say "hi"', "it's", " a b ", "{}", "UserId", "straße 名前 😀",
+    )  # fmt: skip
+    """Awkward column names, as far as the database allows them."""
+
+    equal_names: ClassVar[bool] = True  # False: the database itself refuses two columns of one name
+
+    quote: ClassVar[str] = '"'  # around a name; doubled inside it
+
+    many: ClassVar[int] = 5_000_000
+    """Rows of the longest result that is read to its end; fewer where a stand-in for the database cannot give them."""
+
+    endless: ClassVar[int] = 1_000_000_000
+    """Rows of a result of which only the first are previewed; fewer where a stand-in must make all of them."""
+
     plenty: ClassVar[int] = 1_000_000_000
     """Rows that nobody waits for; fewer for a source that must see all rows before it gives the first."""
 
@@ -78,6 +94,17 @@ class SourceContract(ABC):
     def running(self) -> int:
         """How many statements of ours still run in the database."""
         return 0
+
+    def literal(self, text: str) -> str:
+        """Text as the database's SQL writes it."""
+        return "'" + text.replace("'", "''") + "'"
+
+    def null(self, sql: str) -> str:
+        """NULL of the type that ``sql`` has."""
+        return f"case when 1 = 0 then {sql} end"
+
+    def _quoted(self, name: str) -> str:
+        return self.quote + name.replace(self.quote, 2 * self.quote) + self.quote
 
     @asynccontextmanager
     async def opened(self, **settings: Any) -> AsyncIterator[Source]:
@@ -109,23 +136,25 @@ class SourceContract(ABC):
 
     async def test_null_of_every_type_is_null(self) -> None:
         """NULL stays null, whatever the type."""
-        sql = "select " + ", ".join(
-            f"case when 1 = 0 then {typed.sql} end as c{n}" for n, typed in enumerate(self.types)
-        )
+        sql = "select " + ", ".join(f"{self.null(typed.sql)} as c{n}" for n, typed in enumerate(self.types))
         assert await self.rows(sql) == [{f"c{number}": None for number in range(len(self.types))}]
 
     async def test_column_names_are_passed_on(self) -> None:
         """Dots, quotes, spaces, brackets, capitals, other scripts and the longest name arrive letter by letter."""
-        names = ["cart.items.0", 'say "hi"', "it's", " a b ", "{}", "UserId", "straße 名前 😀", "x" * self.longest_name]
-        quoted = [name.replace('"', '""') for name in names]
-        [row] = await self.rows("select " + ", ".join(f'{n} as "{name}"' for n, name in enumerate(quoted)))
+        names = [*self.names, "x" * self.longest_name]
+        [row] = await self.rows("select " + ", ".join(f"{n} as {self._quoted(name)}" for n, name in enumerate(names)))
         assert list(row.items()) == [(name, number) for number, name in enumerate(names)]
 
     async def test_equal_column_names_are_passed_on(self) -> None:
-        """The mapping judges equal names; the source neither drops nor renames them."""
+        """The mapping judges equal names; the source neither drops nor renames them. Or the database refuses them."""
+        sql = "select 1 as a, 'x' as a, 3 as b"
         async with self.opened() as source:
-            [batch] = [batch async for batch in source.read("select 1 as a, 'x' as a, 3 as b")]
-            shown = await source.preview("select 1 as a, 'x' as a, 3 as b", 5)
+            if not self.equal_names:
+                with pytest.raises(QueryError, match=r"(?i)duplicate"):
+                    await anext(source.read(sql))
+                return
+            [batch] = [batch async for batch in source.read(sql)]
+            shown = await source.preview(sql, 5)
         assert batch.schema.names == shown.schema.names == ["a", "a", "b"]
         assert [column[0].as_py() for column in batch.columns] == [1, "x", 3]
 
@@ -134,8 +163,7 @@ class SourceContract(ABC):
     )
     async def test_text_is_passed_on(self, text: str) -> None:
         """Text of any script arrives character by character."""
-        escaped = text.replace("'", "''")
-        assert await self.rows(f"select '{escaped}' as t") == [{"t": text}]
+        assert await self.rows(f"select {self.literal(text)} as t") == [{"t": text}]
 
     async def test_an_empty_result_has_columns(self) -> None:
         """One batch without rows tells the columns and their types."""
@@ -154,6 +182,18 @@ class SourceContract(ABC):
         assert table["n"].to_pylist() == list(range(1, 200_001))
         assert table["label"][-1].as_py() == "row 200000"
 
+    async def test_millions_of_rows_arrive_whole(self) -> None:
+        """Millions of rows arrive, each once; at no time more than a few batches of them exist."""
+        count, total, most = 0, 0, 0
+        before = pa.total_allocated_bytes()
+        async with self.opened() as source, aclosing(source.read(self.series.format(rows=self.many))) as batches:
+            async for batch in batches:
+                count += batch.num_rows
+                total += pc.sum(batch["n"]).as_py()
+                most = max(most, pa.total_allocated_bytes() - before)
+        assert (count, total) == (self.many, self.many * (self.many + 1) // 2)
+        assert most < 128 * 2**20
+
     @pytest.mark.parametrize("end", [" -- done", "\n-- done", " /* done */", "\n"])
     async def test_a_query_may_end_in_a_comment(self, end: str) -> None:
         """A comment after the query harms neither the run nor the preview."""
@@ -166,7 +206,7 @@ class SourceContract(ABC):
     async def test_a_preview_takes_the_first_rows_only(self) -> None:
         """A preview of a result without end returns at once, with the first rows."""
         async with self.opened() as source, asyncio.timeout(PROMPT):
-            table = await source.preview(self.series.format(rows=1_000_000_000), 3)
+            table = await source.preview(self.series.format(rows=self.endless), 3)
             assert table["n"].to_pylist() == [1, 2, 3]
             assert (await source.preview(self.series.format(rows=2), 5)).num_rows == 2
 

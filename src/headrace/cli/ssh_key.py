@@ -1,0 +1,226 @@
+"""Commands on the SSH key of a source: ssh-key new, show, trust, test, save, discard."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.text import Text
+
+from headrace.aio import in_thread
+from headrace.app import App, opened
+from headrace.cli import show
+from headrace.errors import HeadraceError, UsageError
+from headrace.net.ssh_host_key import HostKey
+from headrace.net.ssh_keys import KeyKind, KeyPair, SshKeys
+from headrace.net.ssh_tunnels import SshTunnels
+
+
+@dataclass(frozen=True, slots=True)
+class _Tunnelled:
+    """A source that is reached through an SSH tunnel."""
+
+    name: str
+    ssh: dict[str, Any]  # the settings of `ssh_tunnel`
+    host: str  # of the database, as the SSH server sees it
+    port: int
+    keys: SshKeys
+    tunnels: SshTunnels
+
+    @property
+    def where(self) -> str:
+        return f"{self.ssh['host']}:{self.ssh['port']}"
+
+    async def host_key(self) -> HostKey | None:
+        """The key that the SSH server must show: the configured one, or else the confirmed one."""
+        if self.ssh.get("host_key"):
+            return HostKey.parse(self.ssh["host_key"])
+        return await self.keys.host_key(self.ssh["host"], self.ssh["port"])
+
+    async def prove(self, key: KeyPair) -> None:
+        await in_thread(self.tunnels.prove, key, self.ssh, self.host, self.port)
+
+
+async def new_key(project: Path, source: str, kind: KeyKind, replace: bool, json_output: bool) -> int:
+    """Make a pending key, and say where its public half goes."""
+    async with opened(project, os.environ) as app:
+        tunnelled = _tunnelled(app, source)
+        key = await tunnelled.keys.new(kind, replace=replace)
+        known = await tunnelled.host_key() is not None
+        fact = await _fact(tunnelled)
+    if json_output:
+        show.print_json(fact)
+        return 0
+    _say(f"Made a new key for {source!r}: {key.fingerprint}. No run uses it before it is saved.")
+    _say(f"Add this line to ~{tunnelled.ssh['user']}/.ssh/authorized_keys on {tunnelled.ssh['host']}:")
+    _say(f"\n{key.authorized_key(tunnelled.host, tunnelled.port)}\n")
+    if not known:
+        _say(f"Confirm the server's key with:  headrace ssh-key trust {source}")
+    _say(f"Then try the new key and save it with:  headrace ssh-key save {source}")
+    return 0
+
+
+async def show_keys(project: Path, source: str, json_output: bool) -> int:
+    """The public halves of what is kept for a source."""
+    async with opened(project, os.environ) as app:
+        tunnelled = _tunnelled(app, source)
+        fact = await _fact(tunnelled)
+    if json_output:
+        show.print_json(fact)
+        return 0
+    _say(f"SSH server: {tunnelled.ssh['user']}@{tunnelled.where}")
+    trusted = fact["host_key"]
+    _say(f"Its key: {trusted['fingerprint']}" if trusted else f"Its key: not known. headrace ssh-key trust {source}")
+    for title, key in (("Key", fact["active"]), ("New key, not saved", fact["pending"])):
+        if key:
+            _say(f"{title}: {key['fingerprint']}\n{key['authorized_key']}")
+    if not fact["active"] and not fact["pending"]:
+        _say(f"There is no key yet. Make one with: headrace ssh-key new {source}")
+    elif fact["pending"]:
+        _say(f"Try the new key and save it with: headrace ssh-key save {source}")
+    return 0
+
+
+async def trust_server(project: Path, source: str, fingerprint: str | None, json_output: bool) -> int:
+    """Pin the key of the SSH server, once somebody has compared it."""
+    wanted = HostKey.parse(fingerprint) if fingerprint else None
+    async with opened(project, os.environ) as app:
+        tunnelled = _tunnelled(app, source)
+        if tunnelled.ssh.get("host_key"):
+            raise UsageError(
+                f"The source {source!r} has the server's key in `host_key` of `ssh_tunnel`. Change it there.",
+                code="ssh_host_key",
+            )
+        before = await tunnelled.host_key()
+        public = await in_thread(tunnelled.tunnels.shown_host_key, tunnelled.ssh, wanted)
+        shown = HostKey.parse(public)
+        if wanted is not None and shown.fingerprint != wanted.fingerprint:
+            raise HeadraceError(
+                f"The SSH server {tunnelled.where} shows the key {shown.fingerprint} and not {wanted.fingerprint}. "
+                "Nothing was changed. Compare it again on the server itself.",
+                code="ssh_host_key",
+            )
+        if wanted is None and not _confirmed(tunnelled, shown, before):
+            raise HeadraceError(
+                f"The key of {tunnelled.where} is not trusted. Nothing was changed.", code="ssh_host_key"
+            )
+        await tunnelled.keys.trust(tunnelled.ssh["host"], tunnelled.ssh["port"], public)
+        fact = await _fact(tunnelled)
+    if json_output:
+        show.print_json(fact)
+    else:
+        _say(f"Connections to {tunnelled.where} accept the key {shown.fingerprint} and no other.")
+    return 0
+
+
+async def test_key(project: Path, source: str, pending: bool, json_output: bool) -> int:
+    """Log in, and reach the database's port."""
+    async with opened(project, os.environ) as app:
+        tunnelled = _tunnelled(app, source)
+        key = await (tunnelled.keys.pending() if pending else tunnelled.keys.active())
+        if key is None:
+            which = "new key that is not saved" if pending else "SSH key"
+            raise HeadraceError(
+                f"There is no {which} of {source!r}. Make one with: headrace ssh-key new {source}", code="ssh_key"
+            )
+        await tunnelled.prove(key)
+        fact = await _fact(tunnelled)
+    if json_output:
+        show.print_json({"ok": True, **fact})
+        return 0
+    _say(f"All is well: {tunnelled.where} takes the key {key.fingerprint} and reaches {_database(tunnelled)}.")
+    if pending:
+        _say(f"Save it with: headrace ssh-key save {source}")
+    return 0
+
+
+async def save_key(project: Path, source: str, json_output: bool) -> int:
+    """Try the pending key; if it works, runs use it from now on."""
+    async with opened(project, os.environ) as app:
+        tunnelled = _tunnelled(app, source)
+        before = await tunnelled.keys.active()
+        key = await tunnelled.keys.save(tunnelled.prove)
+        fact = await _fact(tunnelled)
+    if json_output:
+        show.print_json(fact)
+        return 0
+    _say(f"Tried and saved: {source!r} uses the key {key.fingerprint} from now on.")
+    if before is not None and before != key:
+        _say(f"The old key {before.fingerprint} is forgotten. Remove its line from authorized_keys.")
+    return 0
+
+
+async def discard_key(project: Path, source: str, json_output: bool) -> int:
+    """Drop the pending key; the active one stays."""
+    async with opened(project, os.environ) as app:
+        tunnelled = _tunnelled(app, source)
+        found = await tunnelled.keys.discard()
+        fact = await _fact(tunnelled)
+    if json_output:
+        show.print_json(fact)
+    else:
+        _say(f"The new key of {source!r} is dropped." if found else f"There was no new key of {source!r}.")
+    return 0
+
+
+def _tunnelled(app: App, source: str) -> _Tunnelled:
+    """Raises `UsageError` for a source that is not there, or is reached directly."""
+    connection = app.project.sources.get(source)
+    if connection is None:
+        known = ", ".join(sorted(app.project.sources)) or "none"
+        raise UsageError(f"There is no source {source!r}. The sources are: {known}.", code="unknown_source")
+    settings = connection.settings
+    if not settings.get("ssh_tunnel"):
+        raise UsageError(
+            f"The source {source!r} has no SSH tunnel. Say first where the SSH server is, in headrace.yaml: "
+            "ssh_tunnel: {host: bastion.example.com, user: tunnel}",
+            code="ssh",
+        )
+    keys, tunnels = app.ssh_keys(source), app.tunnels(source)
+    return _Tunnelled(source, settings["ssh_tunnel"], settings["host"], settings["port"], keys, tunnels)
+
+
+def _confirmed(tunnelled: _Tunnelled, shown: HostKey, before: HostKey | None) -> bool:
+    if not sys.stdin.isatty():
+        raise UsageError(
+            f"Nobody is here to confirm the key of {tunnelled.where}. "
+            f"Give the fingerprint that the server itself shows: headrace ssh-key trust {tunnelled.name} "
+            "--fingerprint SHA256:…",
+            code="ssh_host_key",
+        )
+    if before is not None and before.fingerprint != shown.fingerprint:
+        show.err.print(Text(f"Until now {before.fingerprint} was trusted: somebody may be in between!", "red"))
+    show.err.print(Text(f"The SSH server {tunnelled.where} shows the key {shown.fingerprint} ({shown.algorithm})."))
+    show.err.print(Text("On the server, compare it with: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"))
+    return click.confirm("Is it the same?", err=True)
+
+
+async def _fact(tunnelled: _Tunnelled) -> dict[str, Any]:
+    trusted = await tunnelled.host_key()
+    return {
+        "source": tunnelled.name,
+        "server": {name: tunnelled.ssh[name] for name in ("host", "port", "user")},
+        "host_key": {"fingerprint": trusted.fingerprint, "algorithm": trusted.algorithm} if trusted else None,
+        "active": _key_fact(tunnelled, await tunnelled.keys.active()),
+        "pending": _key_fact(tunnelled, await tunnelled.keys.pending()),
+    }
+
+
+def _key_fact(tunnelled: _Tunnelled, key: KeyPair | None) -> dict[str, str] | None:
+    if key is None:
+        return None
+    line = key.authorized_key(tunnelled.host, tunnelled.port)
+    return {"fingerprint": key.fingerprint, "public": key.public, "authorized_key": line}
+
+
+def _database(tunnelled: _Tunnelled) -> str:
+    return f"{tunnelled.host}:{tunnelled.port}"
+
+
+def _say(line: str) -> None:
+    """A fact on standard output, without line breaks of our own: keys are copied from there."""
+    show.out.print(Text(line), soft_wrap=True)
