@@ -120,16 +120,14 @@ def sqlserver(settings: Settings) -> Iterator[Read]:
 
     words = "Server=tcp:{host},{port};Database={database};Uid={user};TrustServerCertificate=yes;".format(**settings)
     password = settings["password"].reveal().replace("}", "}}")
-    with (
-        mssql_python.connect(f"{words}Pwd={{{password}}}", autocommit=True) as connection,
-        connection.cursor() as cursor,
-    ):
+    connection = mssql_python.connect(f"{words}Pwd={{{password}}}", autocommit=True)
+    cursor = connection.cursor()
 
-        def read(sql: str) -> Iterator[pa.RecordBatch]:
-            cursor.execute(sql)
-            return iter(cursor.arrow_reader(16_384))
+    def read(sql: str) -> Iterator[pa.RecordBatch]:
+        cursor.execute(sql)
+        return iter(cursor.arrow_reader(16_384))
 
-        yield read
+    yield read
 
 
 @contextmanager
@@ -220,13 +218,14 @@ def databricks(settings: Settings) -> Iterator[Read]:
         told = pool.request("POST", base, json=wanted, headers=heads).json()
         while told["status"]["state"] in ("PENDING", "RUNNING"):
             told = pool.request("GET", f"{base}/{told['statement_id']}", headers=heads).json()
-        result = told["result"]
-        while result.get("external_links"):
-            [link] = result["external_links"]
-            answer = pool.request("GET", link["external_link"], preload_content=False)
-            yield from pa.ipc.open_stream(answer)
-            following = link.get("next_chunk_internal_link")
-            result = pool.request("GET", settings["url"] + following, headers=heads).json() if following else {}
+        chunk: int | None = 0
+        while chunk is not None:
+            where = f"{base}/{told['statement_id']}/result/chunks/{chunk}"
+            [link] = pool.request("GET", where, headers=heads).json()["external_links"]
+            yield from pa.ipc.open_stream(
+                pool.request("GET", link["external_link"], headers=link.get("http_headers"), preload_content=False)
+            )
+            chunk = link.get("next_chunk_index")
 
     yield read
 

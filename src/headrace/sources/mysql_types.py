@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from headrace.calls import jsontext
 from headrace.calls.batch import JSON_FIELD, NUMERIC_FIELD
 from headrace.sources.text_rows import Convert, TextColumn
 
@@ -136,25 +137,20 @@ def _json(*, scalars: bool) -> Convert:
     Of shorter texts with that collation only objects and lists count: "007" and "5" are names as often as numbers.
     """
 
-    begins = r'^\s*["\[{\-0-9tfn]' if scalars else r"^\s*[\[{]"
-
-    def mended(text: str) -> str:
-        if re.match(begins, text):
-            try:
-                json.loads(text, parse_constant=_no_constant)
-            except ValueError:
-                return json.dumps(text, ensure_ascii=False)
-            return text
-        return json.dumps(text, ensure_ascii=False)
+    json_begins = r"^\s*[\[{]"
+    special = r'["\\\x00-\x1f]'  # what is more than letters between quotes
 
     def convert(texts: pa.Array) -> pa.Array:
+        is_json = jsontext.valid(pl.Series(texts)).to_arrow()
+        if not scalars:
+            is_json = pc.and_(is_json, pc.match_substring_regex(texts, json_begins))
+        if pc.all(is_json).as_py():
+            return texts
         quoted = pc.binary_join_element_wise('"', texts, '"', "")
-        closer = pc.fill_null(pc.match_substring_regex(texts, begins + r'|["\\\x00-\x1f]'), False)
-        found = [mended(text) for text in texts.filter(closer).to_pylist()]
-        return pc.replace_with_mask(quoted, closer, pa.array(found, pa.string()))
+        odd = pc.fill_null(pc.and_(pc.invert(is_json), pc.match_substring_regex(texts, special)), False)
+        spelled = pa.array(
+            [json.dumps(text, ensure_ascii=False) for text in texts.filter(odd).to_pylist()], pa.string()
+        )
+        return pc.if_else(is_json, texts, pc.replace_with_mask(quoted, odd, spelled))
 
     return convert
-
-
-def _no_constant(word: str) -> None:
-    raise ValueError(word)

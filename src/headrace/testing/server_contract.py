@@ -76,6 +76,18 @@ class ServerContract(SourceContract):
                 await read(source)
             assert caught.value.code == "connection_lost", caught.value.message
 
+    async def test_a_cancel_reaches_the_server(self) -> None:
+        """Cancelled while the server computes, the statement ends there too, and nothing keeps running."""
+        async with self.opened() as source, asyncio.timeout(PROMPT):
+            reading = asyncio.ensure_future(anext(source.read(self.slow)))
+            while not await asyncio.to_thread(self.running):
+                assert not reading.done(), "it was to compute for long"
+            reading.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await reading
+            while await asyncio.to_thread(self.running):
+                pass  # a server may take a moment to notice
+
     async def test_the_check_tells_the_grants(self) -> None:
         """The check shows the statements that make an account which only reads."""
         async with self.opened() as source:
