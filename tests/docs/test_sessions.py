@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ import pytest
 from headrace.app import specs
 from headrace.config import load
 from headrace.query import render
+from headrace.testing.mariadb import MariadbServer, mariadb_binaries
 from headrace.testing.postgres import PostgresServer, postgres_binaries
 from tests.docs.markdown import ROOT, Page, pages
 from tests.docs.sessions import Shell, section, steps
@@ -105,28 +107,68 @@ def test_a_message_id_of_ones_own_makes_duplicates_known(tmp_path: Path) -> None
     assert play(page, shell) == 1
 
 
-def test_conditions_find_what_changed(tmp_path: Path, postgres: PostgresServer) -> None:
-    """The condition that the page gives for each database finds the newer row and not the older one."""
-    table = section(Page(HOW_TO / "only-what-changed.md"), "1. ")
-    conditions = [line.split("|")[1:3] for line in table.splitlines() if "{{last_sync_time}}" in line]
-    assert len(conditions) == 5
-    first, then = (datetime(2026, 11, 1, hour, tzinfo=UTC) for hour in (9, 10))
-    postgres.execute("CREATE TABLE IF NOT EXISTS t (updated_at timestamptz)")
-    postgres.execute(f"TRUNCATE t; INSERT INTO t VALUES ('{first.isoformat()}'), ('{then.isoformat()}')")
+FIRST, THEN = (datetime(2026, 11, 1, hour, tzinfo=UTC) for hour in (9, 10))
+
+
+def changed(database: str, table: str = "t") -> list[str]:
+    """Queries that count what changed since `THEN`, with each condition that the page gives for a database."""
+    rows = [line.split("|") for line in section(Page(HOW_TO / "only-what-changed.md"), "1. ").splitlines()]
+    (cells,) = [row[2:] for row in rows if len(row) > 2 and database in row[1]]
+    conditions = [found for cell in cells for found in re.findall(r"`([^`]*\{\{last_sync_time\}\}[^`]*)`", cell)]
+    assert conditions
+    return [
+        render(f"SELECT count(*) FROM {table} WHERE {condition}", last_sync_time=int(THEN.timestamp()))
+        for condition in conditions
+    ]
+
+
+def test_every_condition_is_run_or_said_not_to_be() -> None:
+    """The first table holds the databases whose conditions are run below; the page says so of it and of the other."""
+    run, said, others = section(Page(HOW_TO / "only-what-changed.md"), "1. ").partition("The tests run those.")
+    assert said
+    databases = [line.split("|")[1].strip() for line in run.splitlines() if "{{last_sync_time}}" in line]
+    assert databases == [
+        "PostgreSQL",
+        "MySQL, MariaDB",
+        "DuckDB, files",
+        "SQLite, text in UTC",
+        "a column of Unix seconds",
+    ]
+    assert others.count("{{last_sync_time}}") == 2 * 6
+
+
+def test_conditions_find_what_changed() -> None:
+    """Each condition for a database in a file finds the newer row and not the older one."""
     lite = sqlite3.connect(":memory:")
     lite.execute("CREATE TABLE t (updated_at TEXT)")
-    lite.executemany("INSERT INTO t VALUES (?)", [(f"{first:%F %T}",), (f"{then:%F %T}",)])
+    lite.executemany("INSERT INTO t VALUES (?)", [(f"{FIRST:%F %T}",), (f"{THEN:%F %T}",)])
     duck = duckdb.connect()
     duck.execute("CREATE TABLE t (updated_at TIMESTAMPTZ)")
-    duck.executemany("INSERT INTO t VALUES (?)", [(first,), (then,)])
-    unix = f"(SELECT {int(first.timestamp())} AS updated_at UNION ALL SELECT {int(then.timestamp())}) AS t"
-    for database, condition in conditions:
-        of = unix if "Unix" in database else "t"
-        sql = render(f"SELECT count(*) FROM {of} WHERE {condition.strip(' `')}", last_sync_time=int(then.timestamp()))
-        if "PostgreSQL" in database:
-            assert postgres.execute(sql) == [(1,)], condition
-        else:
-            assert (lite if "SQLite" in database else duck).execute(sql).fetchall() == [(1,)], condition
+    duck.executemany("INSERT INTO t VALUES (?)", [(FIRST,), (THEN,)])
+    unix = f"(SELECT {int(FIRST.timestamp())} AS updated_at UNION ALL SELECT {int(THEN.timestamp())}) AS t"
+    assert [lite.execute(sql).fetchall() for sql in changed("SQLite")] == [[(1,)], [(1,)]]
+    assert [duck.execute(sql).fetchall() for sql in changed("DuckDB")] == [[(1,)], [(1,)]]
+    assert [duck.execute(sql).fetchall() for sql in changed("Unix seconds", unix)] == [[(1,)]]
+
+
+def test_conditions_find_what_changed_in_postgresql(postgres: PostgresServer) -> None:
+    """Each condition finds the newer row and not the older one."""
+    postgres.execute("CREATE TABLE IF NOT EXISTS t (updated_at timestamptz)")
+    postgres.execute(f"TRUNCATE t; INSERT INTO t VALUES ('{FIRST.isoformat()}'), ('{THEN.isoformat()}')")
+    assert [postgres.execute(sql) for sql in changed("PostgreSQL")] == [[(1,)], [(1,)]]
+
+
+def test_conditions_find_what_changed_in_mariadb() -> None:
+    """Each condition finds the newer row and not the older one, of DATETIME in UTC as of TIMESTAMP."""
+    if mariadb_binaries() is None:
+        pytest.skip("no MariaDB server installed")
+    with MariadbServer() as server:
+        for kind in ("DATETIME", "TIMESTAMP"):
+            # Headrace's sessions are in UTC, too.
+            rows = ("SET time_zone = '+00:00'", f"CREATE TEMPORARY TABLE test.t (updated_at {kind})",
+                    f"INSERT INTO test.t VALUES ('{FIRST:%F %T}'), ('{THEN:%F %T}')")  # fmt: skip
+            for sql in changed("MySQL", "test.t"):
+                assert server.execute("CREATE DATABASE IF NOT EXISTS test", *rows, sql) == [(1,)]
 
 
 def test_postgresql_connects_as_the_page_says(tmp_path: Path, postgres: PostgresServer) -> None:
