@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from headrace.app import App
+from headrace.errors import HeadraceError
+from headrace.ports import Source
 from headrace.testing.http_server import Answer, RecordingServer, unused_url
 from tests.cli.conftest import Headrace
 
@@ -104,3 +107,36 @@ def test_doubts_about_the_file_are_shown(headrace: Headrace, crm: RecordingServe
     assert ended.code == 0
     assert any("headrace.yaml:" in warning and "[literal_secret]" in warning for warning in ended.json["warnings"])
     assert "written-out" not in ended.out
+
+
+def test_a_connection_that_cannot_be_tried_keeps_no_other_from_being_checked(
+    headrace: Headrace, crm: RecordingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a driver is missing: the sentence stands with its source, and the rest is checked."""
+
+    def open_source(app: App, name: str) -> Source:
+        raise HeadraceError('The driver is not installed. Run: pip install "headrace[shop]"', code="driver_missing")
+
+    monkeypatch.setattr(App, "open_source", open_source)
+    ended = headrace("check", "--json")
+    assert ended.code == 1
+    assert ended.json["ok"] is False
+    assert ended.json["sources"]["shop"] == {
+        "type": "duckdb", "ok": False, "warnings": [], "facts": {},
+        "problems": ['The driver is not installed. Run: pip install "headrace[shop]"'],
+    }  # fmt: skip
+    assert ended.json["destinations"]["crm"]["ok"] is True
+
+
+def test_check_of_some_connections(headrace: Headrace, crm: RecordingServer) -> None:
+    """Only the named ones are tried, sources and destinations alike; an unknown name is told before any is."""
+    crm.always(Answer(401, {"error": "no"}))
+    ended = headrace("check", "shop", "export", "--json")
+    assert ended.code == 0
+    assert list(ended.json["sources"]) == ["shop"]
+    assert list(ended.json["destinations"]) == ["export"]
+    unknown = headrace("check", "shopp")
+    assert unknown.code == 2
+    assert unknown.out == ""
+    assert "no source or destination 'shopp'" in unknown.err
+    assert "shop" in unknown.err

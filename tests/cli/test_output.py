@@ -136,6 +136,16 @@ def test_an_unknown_command_is_exit_2(folder: Headrace) -> None:
     assert "headrace --help" in ended.err
 
 
+@pytest.mark.parametrize("command", ["secret", "key", "ssh-key"])
+def test_a_group_alone_shows_its_help(folder: Headrace, command: str) -> None:
+    """The help by itself, and exit 2: nothing was done."""
+    ended = folder(command)
+    assert ended.code == 2
+    assert ended.err.startswith(f"Usage: headrace {command} ")
+    assert "Commands:" in ended.err
+    assert "Try:" not in ended.err
+
+
 @pytest.mark.parametrize(
     ("error", "code", "words"),
     [

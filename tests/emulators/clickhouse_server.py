@@ -24,8 +24,15 @@ from urllib.parse import parse_qsl, urlsplit
 import chdb
 
 PASSWORD = "correct horse"
-USERS = {"reader": 0, "careful": 2, "locked": 1, "writer": 0}  # name → the account's own setting `readonly`
+USERS = {
+    "reader": 0,
+    "careful": 2,
+    "locked": 1,
+    "limited": 0,
+    "writer": 0,
+}  # the account's own setting `readonly`
 CUTS = {"careful": "break"}  # what the account's profile does with results that are too large
+LIMITS = {"limited": 5}  # rows that the account's profile allows of a result
 GRANTS = {
     "reader": ["GRANT SELECT ON shop.* TO reader"],
     "locked": ["GRANT SELECT, SHOW TABLES ON shop.* TO locked"],
@@ -150,6 +157,8 @@ def run(sql: str, user: str, parameters: dict[str, str]) -> Iterator[bytes]:
         if parameters.get("query_id"):
             connection.query(f"set log_comment = {literal(parameters['query_id'])}", "CSV")
         connection.query(f"use `{parameters.get('database', 'default')}`", "CSV")
+        if user in LIMITS:
+            connection.query(f"set limit = {LIMITS[user]}", "CSV")
         if USERS[user]:
             connection.query(f"set result_overflow_mode = '{CUTS.get(user, 'throw')}'", "CSV")
             connection.query(f"set readonly = {USERS[user]}", "CSV")

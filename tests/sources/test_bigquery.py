@@ -19,6 +19,7 @@ import trustme
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from google.cloud import bigquery
+from google.cloud.bigquery.table import RowIterator
 from google.oauth2.service_account import Credentials
 
 from headrace.calls.batch import JSON_FIELD
@@ -240,6 +241,15 @@ class TestBigQuery(ServerContract):
                     self.relay.cut(for_good=False)
                 rows += batch["n"].to_pylist()
         assert rows == list(range(1, 1_000_001))
+
+    @pytest.mark.parametrize("api", ["storage", "rest"])
+    async def test_a_result_that_ends_too_early_is_an_error(self, monkeypatch: pytest.MonkeyPatch, api: str) -> None:
+        """BigQuery tells how many rows a result has; fewer are no result."""
+        monkeypatch.setattr(RowIterator, "total_rows", property(lambda _rows: 11))
+        async with self.opened(api=api) as source:
+            with pytest.raises(SourceError, match="broke off after 10 of 11 rows") as caught:
+                assert [batch.num_rows async for batch in source.read(NUMBERS.format(rows=10))] == [10]
+        assert caught.value.code == "connection_lost"
 
     async def test_rows_come_over_rest_as_well(self) -> None:
         """The same types and values as from the Storage Read API, page by page; NULL arrays are empty in both."""

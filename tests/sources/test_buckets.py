@@ -6,6 +6,7 @@ import asyncio
 import gzip
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -266,6 +267,30 @@ async def test_a_file_that_has_gone(tmp_path: Path, s3: Emulator) -> None:
         client.delete_file("scratch/gone/t.csv")
         with pytest.raises(SourceError, match=r"The file is gone: s3://scratch/gone/t\.csv"):
             await anext(source.read("from t"))
+
+
+async def test_a_store_that_gives_fewer_bytes_than_there_are(
+    tmp_path: Path, s3: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer that is too short, and no error, is not taken for the file."""
+    put(s3_client(s3.port), "scratch/short/t.csv", "a\n1\n2\n")
+    open_object = buckets_objects.Bucket._open
+
+    class Short:
+        """An open object whose reads lack the last two bytes."""
+
+        def __init__(self, stream: Any) -> None:
+            self.size, self.close = stream.size, stream.close
+            self.read_at = lambda size, start: stream.read_at(size, start)[:-2]
+
+    def short(self: Any, url: str) -> Any:
+        opened = open_object(self, url)
+        return replace(opened, stream=Short(opened.stream))
+
+    monkeypatch.setattr(buckets_objects.Bucket, "_open", short)
+    with pytest.raises(SourceError) as caught:
+        await rows(tmp_path, settings(s3, path="s3://scratch/short"), "from t")
+    assert caught.value.code == "connection_lost"
 
 
 async def test_a_store_that_breaks_off_amid_the_rows(tmp_path: Path, series: Path) -> None:

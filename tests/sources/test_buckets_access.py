@@ -203,6 +203,9 @@ async def test_a_service_account_s_key_that_is_none(tmp_path: Path) -> None:
         ({"tables": {"t": "ftp://a/b"}}, "begins with s3://, gs:// or az://"),
         ({"path": "abfs://c@a.dfs.core.windows.net/x"}, "write abfs://BUCKET/FOLDER, and an account under `bucket`"),
         ({"path": "s3://*/x"}, "write s3://BUCKET/FOLDER"),
+        ({"path": "gs://x", "bucket": {"endpoint": "http://store.example"}}, "credentials in the clear"),
+        ({"path": "az://x", "bucket": {"account": "a", "endpoint": "http://127.0.0.1:10000"}}, None),
+        ({"path": "s3://x", "bucket": {"endpoint": "http://minio:9000"}}, None),  # signed requests hold no secret
     ],
 )
 def test_rules_between_fields(settings: dict[str, Any], words: str | None) -> None:

@@ -249,10 +249,15 @@ class TestClickHouse(ServerContract):
         assert row == {"o": True}
 
     async def test_a_profile_cannot_cut_a_result_short(self) -> None:
-        """Where the account's profile would end a large result without an error, there is an error."""
+        """Where the account's profile would end a large result, there is an error or all; `options` cannot do it."""
         async with self.opened(user="careful", options={"max_result_rows": 100_000}) as source:
             with pytest.raises(QueryError, match="Limit for result exceeded"):
                 assert [batch async for batch in source.read(self.series.format(rows=1_000_000))] == []
+        async with self.opened(user="limited") as source:
+            assert sum([batch.num_rows async for batch in source.read("select * from people")]) == 10
+        for options in ({"limit": 10}, {"timeout_overflow_mode": "break"}):
+            assert SPEC.validate is not None
+            assert [field for field, _ in SPEC.validate({"options": options})] == ["options"]
 
     async def test_a_failure_after_rows_were_given_is_told_in_the_server_s_words(self) -> None:
         """Rows that came before an exception are no result: the reading ends with the exception, not with an end."""
@@ -388,9 +393,7 @@ def test_a_stream_without_its_mark_is_not_whole() -> None:
 )  # fmt: skip
 def test_what_the_server_says_has_a_code(code: int, status: int, told: str) -> None:
     """Refusals that a user meets have a code of their own, and never the server's name for it in capitals."""
-    settings = {"host": "db.internal", "user": "reader", "statement_timeout": 5}
-    error = query_refusal(
-        ClickHouseError(code, "Said so. (SOME_NAME) (version 26.9.2.1)", status), "select 1", settings
-    )
+    refusal = ClickHouseError(code, "Said so. (SOME_NAME) (version 26.9.2.1)", status)
+    error = query_refusal(refusal, "select 1", {"host": "db.internal", "user": "reader", "statement_timeout": 5})
     assert error.code == told
     assert "SOME_NAME" not in error.message

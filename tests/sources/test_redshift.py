@@ -273,12 +273,16 @@ class TestRedshift(ServerContract):
             assert (await source.preview(query, 1)).to_pylist()[0]["z"] == "Europe/Berlin"
 
     async def test_a_query_that_cannot_be_a_subquery_is_read(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Redshift refuses a recursive query inside another one; by itself it is read, and previewed."""
+        """Redshift refuses a recursive query inside another one; by itself it is read, and previewed.
+
+        A syntax error, which may quote the word, is refused all the same.
+        """
+        refusal: psycopg.Error = psycopg.errors.FeatureNotSupported("Recursive CTE in subquery are not supported.")
         parse = Connection.describe
 
         def describe(connection: Connection, sql: str) -> Any:
             if "from (\n" in sql:
-                raise psycopg.errors.FeatureNotSupported("Recursive CTE in subquery are not supported.")
+                raise refusal
             return parse(connection, sql)
 
         monkeypatch.setattr(Connection, "describe", describe)
@@ -286,6 +290,9 @@ class TestRedshift(ServerContract):
         async with self.opened() as source:
             assert (await source.preview(sql, 2)).to_pylist() == [{"n": 1}, {"n": 2}]
             assert [batch["n"].to_pylist() async for batch in source.read(sql)] == [[1, 2, 3, 4, 5]]
+            refusal = psycopg.errors.SyntaxError('syntax error at or near "recursive"')
+            with pytest.raises(QueryError, match="cannot read rows"):
+                await source.preview(sql, 2)
 
     async def test_a_missing_grant_is_told_as_such(self) -> None:
         """A table that the user may not read is an error of grants, not of the query's text."""

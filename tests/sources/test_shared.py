@@ -5,7 +5,10 @@ from __future__ import annotations
 import errno
 import subprocess
 import sys
+import threading
 from collections import Counter
+from collections.abc import Generator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headrace.calls.batch import JSON_FIELD
-from headrace.errors import StageFull
+from headrace.errors import QueryError, SourceError, StageFull
+from headrace.model import Check
 from headrace.sources.plain import Faithful, PlainColumns, iso_duration
 from headrace.sources.spool import Spool
-from headrace.sources.sql import place, wrap
+from headrace.sources.sql import Result, SqlSource, place, wrap
 
 CELLS = st.none() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | st.text() | st.binary()
 
@@ -123,6 +127,44 @@ def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(StageFull, match="No space left on device"):
         spool.add([("x",)])
     spool.close()
+
+
+class Quiet:
+    """A session whose rows just end when they are interrupted, as some drivers' do."""
+
+    notes: Mapping[str, int] = {}
+    errors: tuple[type[Exception], ...] = ()
+
+    def __init__(self) -> None:
+        self.interrupted = threading.Event()
+
+    def now(self) -> datetime:
+        raise NotImplementedError
+
+    def run(self, sql: str, limit: int | None) -> Result:
+        batch = pa.RecordBatch.from_pydict({"n": [1]})
+
+        def batches() -> Generator[pa.RecordBatch, None, None]:
+            yield batch
+            self.interrupted.wait(20)
+
+        return Result(batch.schema, batches())
+
+    def interrupt(self) -> None:
+        self.interrupted.set()
+
+    def explain(self, error: Exception, sql: str) -> SourceError:
+        raise NotImplementedError
+
+    def close(self) -> None: ...
+
+
+async def test_a_result_that_just_ends_when_its_time_is_up_is_no_result() -> None:
+    """Rows that end because they were interrupted are never taken for all of them, whatever the driver says."""
+    source = SqlSource(Quiet, Check, timeout=0.05)
+    with pytest.raises(QueryError, match=r"ran longer than 0\.05 seconds"):
+        assert [batch.num_rows async for batch in source.read("select 1")] == []
+    await source.close()
 
 
 def test_a_connector_s_declaration_loads_no_driver() -> None:

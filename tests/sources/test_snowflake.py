@@ -17,11 +17,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 import trustme
+from adbc_driver_manager.dbapi import Cursor
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from headrace.calls.batch import JSON_FIELD
 from headrace.connector import Spec
+from headrace.errors import SourceError
 from headrace.model import Check, Secret
 from headrace.ports import Source
 from headrace.sources import snowflake_connection
@@ -253,6 +255,14 @@ class TestSnowflake(ServerContract):
             "certificate of an unknown authority": ({**secure, "port": ports["unknown"]}, "SSL_CERT_FILE"),
             "certificate for another name": ({**secure, "port": ports["other name"]}, "is for another name"),
         }
+
+    async def test_a_result_that_ends_too_early_is_an_error(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Snowflake tells how many rows a result has; fewer are no result."""
+        monkeypatch.setattr(Cursor, "rowcount", property(lambda _cursor: 11))
+        async with self.opened() as source:
+            with pytest.raises(SourceError, match="broke off after 10 of 11 rows") as caught:
+                assert [batch.num_rows async for batch in source.read(self.series.format(rows=10))] == [10]
+        assert caught.value.code == "connection_lost"
 
     async def test_a_cancel_reaches_the_server(self) -> None:
         """A statement that runs in Snowflake is ended there, not only left alone."""

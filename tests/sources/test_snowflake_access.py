@@ -139,7 +139,8 @@ class TestSession:
         sent = ask(stand_in, "parameters")
         wanted = {
             "STATEMENT_TIMEOUT_IN_SECONDS": "2", "TIMEZONE": "UTC", "QUERY_TAG": "mine", "MULTI_STATEMENT_COUNT": "1",
-            "WEEK_START": "1", "ABORT_DETACHED_QUERY": "true", "CLIENT_TELEMETRY_ENABLED": "false",
+            "ROWS_PER_RESULTSET": "0", "WEEK_START": "1", "ABORT_DETACHED_QUERY": "true",
+            "CLIENT_TELEMETRY_ENABLED": "false",
             "secondary roles": "none",
         }  # fmt: skip
         assert {name: str(sent.get(name)) for name in wanted} == wanted

@@ -49,10 +49,15 @@ def test_a_select_is_taken(sql: str) -> None:
         ("select 1 as n merge t using u on 1 = 1", "read_only"),
         ("select 1 use master", "read_only"),
         ("select 1 bulk insert t from 'f'", "read_only"),
+        ("select 1exec sp_who", "query"),
+        ("select 0x1exec sp_who", "query"),
+        ("select 1 as n exec@p", "read_only"),
+        ("select 1 as n delete#t", "read_only"),
     ],
 )
 def test_anything_else_is_refused(sql: str, code: str) -> None:
-    """Statements side by side without a semicolon, statements that do not begin with SELECT, and results in pieces."""
+    """Statements side by side without a semicolon, statements that do not begin with SELECT, and results in pieces; and
+    what the server might read as such: words stuck to a number or to a sign that a name may hold."""
     with pytest.raises(QueryError) as caught:
         one_select(sql)
     assert caught.value.code == code

@@ -1,10 +1,12 @@
-"""What commands share: the option --json, and running asynchronous work to its end."""
+"""What commands share: the option --json, running asynchronous work to its end, and asking a person."""
 
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import click
@@ -27,3 +29,13 @@ def run_async(work: Coroutine[Any, Any, T]) -> T:
         return result
     except BrokenPipeError as error:
         raise ReaderGone from error
+
+
+@contextmanager
+def asking() -> Iterator[None]:
+    """Let Ctrl-C end a prompt at once. ``asyncio.run`` would only take note of it, and the prompt wait on."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

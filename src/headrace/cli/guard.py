@@ -32,6 +32,8 @@ def guarded(work: Callable[[], object], env: Mapping[str, str]) -> None:
         code = _say(f"{error.message} [{error.code}]", 2)
     except HeadraceError as error:
         code = _say(f"{error.message} [{error.code}]", 1)
+    except click.exceptions.NoArgsIsHelpError as error:
+        code = _show(error.format_message(), 2)
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "headrace"
         code = _say(f"{error.format_message()}\nTry: {where} --help", 2)
@@ -50,8 +52,12 @@ def guarded(work: Callable[[], object], env: Mapping[str, str]) -> None:
 
 
 def _say(sentence: str, code: int) -> int:
+    return _show(f"headrace: {sentence}", code)
+
+
+def _show(text: str, code: int) -> int:
     with contextlib.suppress(OSError, ValueError):
-        sys.stderr.write(f"headrace: {sentence}\n")
+        sys.stderr.write(f"{text}\n")
     return code
 
 

@@ -42,13 +42,14 @@ def init(project: Path, directory: Path) -> None:
 
 
 @cli.command()
+@click.argument("names", metavar="[NAME]...", nargs=-1)
 @as_json
 @click.pass_obj
-def check(project: Path, json_output: bool) -> None:
-    """Check the configuration and every connection."""
+def check(project: Path, names: tuple[str, ...], json_output: bool) -> None:
+    """Check the configuration and every connection, or the named sources and destinations."""
     from headrace.cli.projects import check_project
 
-    sys.exit(run_async(check_project(project, json_output)))
+    sys.exit(run_async(check_project(project, names, json_output)))
 
 
 @cli.command()

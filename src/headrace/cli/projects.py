@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from rich.text import Text
 
-from headrace.app import opened
+from headrace.app import App, opened
 from headrace.cli import show
-from headrace.errors import UsageError
+from headrace.errors import HeadraceError, UsageError
+from headrace.model import Check
 
 
 def make_project(folder: Path) -> None:
@@ -33,14 +35,18 @@ def make_project(folder: Path) -> None:
     show.out.print("  headrace check\n  headrace preview people\n  headrace run people")
 
 
-async def check_project(project: Path, json_output: bool) -> int:
-    """Check the configuration, then every source and destination."""
+async def check_project(project: Path, names: Collection[str], json_output: bool) -> int:
+    """Check the configuration, then the named sources and destinations; all of them if none is named."""
     facts: dict[str, dict[str, Any]] = {"sources": {}, "destinations": {}}
     ok = True
     async with opened(project, os.environ) as app:
-        for role, connections in (("source", app.project.sources), ("destination", app.project.destinations)):
+        roles = (("source", app.project.sources), ("destination", app.project.destinations))
+        _known_connections(names, [name for _, connections in roles for name in connections])
+        for role, connections in roles:
             for name, connection in connections.items():
-                check = await app.check(role, name)
+                if names and name not in names:
+                    continue
+                check = await _checked(app, role, name)
                 ok = ok and check.ok
                 facts[role + "s"][name] = {"type": connection.type, **show.check_fact(check)}
                 if not json_output:
@@ -52,10 +58,26 @@ async def check_project(project: Path, json_output: bool) -> int:
     for doubt in doubts:
         show.out.print(Text(doubt, "yellow"))
     if ok:
-        show.out.print(Text("All is well: the configuration and every connection."))
+        which = ", ".join(names) if names else "every connection"
+        show.out.print(Text(f"All is well: the configuration and {which}."))
     if ok and syncs:
         show.out.print(Text(f"Queries are not tried here. Try one with: headrace preview {syncs[0]}"))
     return 0 if ok else 1
+
+
+def _known_connections(names: Collection[str], known: Sequence[str]) -> None:
+    for name in names:
+        if name not in known:
+            listed = ", ".join(sorted(known)) or "none"
+            raise UsageError(f"There is no source or destination {name!r}. There are: {listed}.")
+
+
+async def _checked(app: App, role: str, name: str) -> Check:
+    """What keeps one connection from being tried (no driver, no key) is its problem, and not that of the others."""
+    try:
+        return await app.check(role, name)
+    except HeadraceError as error:
+        return Check(problems=(error.message,))
 
 
 async def preview_sync(project: Path, sync: str, limit: int, last_sync_time: int | None, json_output: bool) -> int:

@@ -14,6 +14,7 @@ from rich.text import Text
 from headrace.aio import in_thread
 from headrace.app import App, opened
 from headrace.cli import show
+from headrace.cli.command import asking
 from headrace.errors import HeadraceError, UsageError
 from headrace.net.ssh_host_key import HostKey
 from headrace.net.ssh_keys import KeyKind, KeyPair, SshKeys
@@ -196,7 +197,8 @@ def _confirmed(tunnelled: _Tunnelled, shown: HostKey, before: HostKey | None) ->
         show.err.print(Text(f"Until now {before.fingerprint} was trusted: somebody may be in between!", "red"))
     show.err.print(Text(f"The SSH server {tunnelled.where} shows the key {shown.fingerprint} ({shown.algorithm})."))
     show.err.print(Text("On the server, compare it with: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"))
-    return click.confirm("Is it the same?", err=True)
+    with asking():
+        return click.confirm("Is it the same?", err=True)
 
 
 async def _fact(tunnelled: _Tunnelled) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from headrace.app import Places, opened_vault
 from headrace.cli import show
+from headrace.cli.command import asking
 from headrace.errors import UsageError
 from headrace.keep.keys import key_place
 from headrace.keep.seal import Key
@@ -27,7 +28,8 @@ async def set_secret(project: Path, name: str) -> int:
     if not _NAME.fullmatch(name):
         raise UsageError(f"{name!r} is no name of a variable. Use letters, digits and _.", code="usage")
     if sys.stdin is not None and sys.stdin.isatty():
-        value = click.prompt(f"Value of {name}", hide_input=True, err=True)
+        with asking():
+            value = click.prompt(f"Value of {name}", hide_input=True, err=True)
     else:
         value = sys.stdin.read().removesuffix("\n").removesuffix("\r") if sys.stdin is not None else ""
     if not value:

@@ -143,6 +143,7 @@ def _damaged(record: str, slot: str) -> HeadraceError:
 def _no_key(place: str) -> HeadraceError:
     return HeadraceError(
         f"The store holds secrets, and there is no key in {place}. Put the key back that sealed them: it is in the "
-        "file `key` of the state folder, unless HEADRACE_KEY or HEADRACE_KEY_FILE named another place.",
+        "file `key` of the state folder, unless HEADRACE_KEY or HEADRACE_KEY_FILE named another place. If it is lost, "
+        "make another (headrace key new), put it there, and set every secret again.",
         code="key_missing",
     )

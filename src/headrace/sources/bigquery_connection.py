@@ -23,7 +23,7 @@ from google.oauth2.service_account import Credentials
 from requests.adapters import HTTPAdapter
 
 from headrace.errors import SourceError
-from headrace.sources.network import tls_files
+from headrace.sources.network import CONNECT_TIMEOUT, tls_files
 
 API = "https://bigquery.googleapis.com"
 STORAGE = "https://bigquerystorage.googleapis.com"
@@ -33,7 +33,6 @@ _UNLIMITED = [("grpc.max_receive_message_length", -1)]
 _S = TypeVar("_S", bound=requests.Session)
 
 TIMEOUT = 60  # seconds, of one request
-CONNECT_TIMEOUT = 15
 
 
 def _passing(error: Exception) -> bool:

@@ -10,7 +10,7 @@ from google.api_core import exceptions
 from google.auth.exceptions import GoogleAuthError, RefreshError, TransportError
 
 from headrace.errors import QueryError, SourceError
-from headrace.sources.sql import refused, timed_out
+from headrace.sources.sql import refused, stopped, timed_out
 
 if TYPE_CHECKING:
     from headrace.sources.bigquery_connection import Connection
@@ -52,11 +52,6 @@ _NETWORK: tuple[tuple[str, str, str], ...] = (
         "No answer from {where}. Check `url`, and that this machine may reach Google over HTTPS.",
     ),
 )
-
-
-def stopped() -> QueryError:
-    """The error of a query that was stopped from our side."""
-    return QueryError("The query was stopped before it had ended. Run it again.")
 
 
 def explained(error: Exception, sql: str, connection: Connection, *, interrupted: bool) -> SourceError:

@@ -19,9 +19,9 @@ from google.cloud.bigquery_storage_v1.types.stream import DataFormat, ReadSessio
 
 from headrace.errors import SourceError
 from headrace.sources.bigquery_connection import NO_RETRY, RESUME, RETRY, TIMEOUT, Connection
-from headrace.sources.bigquery_errors import explained, stopped
+from headrace.sources.bigquery_errors import explained
 from headrace.sources.bigquery_types import Columns
-from headrace.sources.sql import Result, not_a_select, one_statement
+from headrace.sources.sql import Result, cut_short, not_a_select, one_statement, stopped
 
 DRIVER_ERRORS = (GoogleAPIError, GoogleAuthError, requests.RequestException, pa.ArrowException, OSError)
 _PAGE_ROWS = 10_000  # of a page over REST, which is JSON
@@ -72,7 +72,7 @@ class BigQuerySession:
         try:
             # The whole result is ready when this returns; it stays in a table of BigQuery's own for a day. It comes
             # with a first page of rows, which is worth nothing where they are read otherwise.
-            schema = job.result(page_size=1, retry=RETRY, job_retry=None).schema
+            whole = job.result(page_size=1, retry=RETRY, job_retry=None)
         finally:
             self._job_id = None
         if job.statement_type not in (None, "SELECT"):
@@ -80,7 +80,7 @@ class BigQuerySession:
         if limit is not None or self._settings["api"] == "rest":
             return self._over_rest(job, limit)
         try:
-            return self._over_storage(job, schema)
+            return self._over_storage(job, whole.schema, whole.total_rows)
         except Forbidden:
             if self._settings["api"] == "storage":
                 raise
@@ -142,7 +142,7 @@ class BigQuerySession:
             sql, config, job_id_prefix="headrace-", location=location, retry=RETRY, timeout=TIMEOUT, job_retry=None
         )
 
-    def _over_storage(self, job: bigquery.QueryJob, fields: list[bigquery.SchemaField]) -> Result:
+    def _over_storage(self, job: bigquery.QueryJob, fields: list[bigquery.SchemaField], total: int | None) -> Result:
         """One stream of Arrow batches from the job's table: one, so that rows come in the order of the query."""
         table = job.destination
         options = ReadSession.TableReadOptions(
@@ -176,7 +176,7 @@ class BigQuerySession:
                     self._stream = None
                     stream.cancel()
 
-        return Result(columns.schema, self._plain(columns, batches()))
+        return Result(columns.schema, self._plain(columns, batches(), total))
 
     def _over_rest(self, job: bigquery.QueryJob, limit: int | None) -> Result:
         """Pages of rows as JSON, made into Arrow here."""
@@ -191,19 +191,25 @@ class BigQuerySession:
                 yield first
                 yield from pages
 
-        return Result(columns.schema, self._plain(columns, batches()))
+        total = rows.total_rows
+        wanted = total if total is None or limit is None else min(total, limit)
+        return Result(columns.schema, self._plain(columns, batches(), wanted))
 
     def _plain(
-        self, columns: Columns, batches: Generator[pa.RecordBatch, None, None]
+        self, columns: Columns, batches: Generator[pa.RecordBatch, None, None], total: int | None
     ) -> Generator[pa.RecordBatch, None, None]:
-        """Plain batches. A stream that is cancelled just ends; that is not the end of the rows."""
+        """Plain batches, of ``total`` rows. A stream that is cancelled just ends; that is not the end of the rows."""
+        rows = 0
         with closing(batches):
             for batch in _gathered(batches):
                 if self._cancelled:
                     raise stopped()
+                rows += batch.num_rows
                 yield columns(batch)
         if self._cancelled:
             raise stopped()
+        if total is not None and rows != total:
+            raise cut_short("BigQuery", rows, total)
 
 
 def _gathered(batches: Iterable[pa.RecordBatch]) -> Generator[pa.RecordBatch, None, None]:

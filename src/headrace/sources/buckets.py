@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from headrace.connector import Field
+from headrace.sources.network import on_this_machine
 
 STORES: Mapping[str, str] = {"s3": "Amazon S3", "gs": "Google Cloud Storage", "az": "Azure Blob Storage"}
 _SCHEMES = {"s3": "s3", "gs": "gs", "gcs": "gs", "az": "az", "abfs": "az", "abfss": "az"}
@@ -121,6 +123,9 @@ def _credentials(kind: str, settled: Mapping[str, Any]) -> Iterable[str]:
         yield f"has {' and '.join(given)}; keep one of them"
     if kind == "az" and "account" not in settled:
         yield "needs `account`, the storage account"
+    endpoint = urlsplit(settled.get("endpoint", ""))
+    if kind != "s3" and endpoint.scheme == "http" and not on_this_machine(endpoint.hostname or ""):
+        yield "has an `endpoint` without TLS, which would send the credentials in the clear; begin it with https://"
 
 
 def _places(settings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:

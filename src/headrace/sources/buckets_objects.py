@@ -21,12 +21,13 @@ import duckdb
 import pyarrow as pa
 import pyarrow.fs as arrow
 
-from headrace.errors import QueryError, SourceError, StageFull
+from headrace.errors import SourceError, StageFull
 from headrace.sources import network
 from headrace.sources.buckets import split
 from headrace.sources.buckets_errors import explain, explained
 from headrace.sources.buckets_store import Store
 from headrace.sources.file_tables import Entry, TableFile
+from headrace.sources.sql import stopped
 
 _BLOCK = 16 * 2**20  # bytes of one request when an object is copied
 _REQUESTS = 4  # at the same time, when objects are copied
@@ -178,9 +179,12 @@ class Bucket:
     def read(self, url: str, start: int, size: int) -> bytes:
         """Some bytes of a listed object. Raises `SourceError`, for an object that has changed too."""
         if self._stopped.is_set():
-            raise QueryError("The query was stopped.")
+            raise stopped()
         with explained(self._store.title, url):
-            data: bytes = self._open(url).stream.read_at(size, start)
+            stream = self._open(url).stream
+            data: bytes = stream.read_at(size, start)
+            if len(data) < min(size, stream.size() - start):
+                raise OSError("Expected to be able to read more")
         return data
 
     def size(self, url: str) -> int:

@@ -44,6 +44,15 @@ _FIELDS = (
 )
 
 
+def _validate(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Rules between the fields."""
+    return tls_problems(settings) + [
+        ("options", f"cannot set {name}: {value}, which would cut results short; write a LIMIT in the query")
+        for name, value in (settings.get("options") or {}).items()
+        if name in ("limit", "offset") or ("overflow_mode" in name and value != "throw")
+    ]
+
+
 def _source(settings: Mapping[str, Any], tools: Tools) -> Source:
     driver("urllib3", "clickhouse", "ClickHouse")
     from headrace.sources.clickhouse_check import check
@@ -62,5 +71,5 @@ SPEC = Spec(
     summary="Tables and views of a ClickHouse server or of ClickHouse Cloud, version 23.3 or newer.",
     fields=_FIELDS,
     source=_source,
-    validate=tls_problems,
+    validate=_validate,
 )

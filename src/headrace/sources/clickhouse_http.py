@@ -13,9 +13,10 @@ import urllib3
 
 from headrace.ports import Tools
 from headrace.sources import https
-from headrace.sources.network import on_this_machine, reached
+from headrace.sources.network import CONNECT_TIMEOUT, on_this_machine, reached
 
 _KILL_TIMEOUT = 10  # seconds
+_GRACE = 30  # seconds beyond a query's time limit; a server that is silent for longer is dead
 _TAIL = 64 * 1024  # bytes at the end of a stream in which an exception is looked for
 _END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 _EXCEPTION = re.compile(rb"Code: (\d+)\. DB::(?:\w+)?Exception: (.*)", re.DOTALL)
@@ -49,6 +50,8 @@ class Server:
 
     def __init__(self, settings: Mapping[str, Any], tools: Tools) -> None:
         host, _, port = where(settings).rpartition(":")
+        limit = settings.get("statement_timeout")
+        self._silence = limit + _GRACE if limit else None
         self._database = settings.get("database") or "default"
         self._headers = {"Host": f"{host}:{port}", "X-ClickHouse-User": settings["user"], "User-Agent": "headrace"}
         if settings.get("password"):
@@ -62,7 +65,10 @@ class Server:
         response = self._send(sql, {**settings, "default_format": "JSONCompact"}, timeout)
         with closing(response):
             data = response.read()
-        return list(json.loads(data)["data"]) if data else []
+        try:
+            return list(json.loads(data)["data"]) if data else []
+        except (ValueError, KeyError, TypeError):  # an exception amid the rows, or no ClickHouse at all
+            raise _refusal(data, response.status) from None
 
     def stream(self, sql: str, settings: Mapping[str, object], query_id: str) -> ArrowBody:
         """The result of a statement as the bytes of an Arrow stream."""
@@ -87,7 +93,7 @@ class Server:
             redirect=False,
             preload_content=False,
             decode_content=False,
-            timeout=urllib3.Timeout(connect=https.CONNECT_TIMEOUT, read=timeout),
+            timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT, read=timeout or self._silence),
         )
         if response.status != 200:
             with closing(response):

@@ -35,6 +35,8 @@ _FORMAT = {
     "output_format_json_quote_denormals": 0,
     "date_time_output_format": "iso",
     "cancel_http_readonly_queries_on_client_close": 1,
+    "limit": 0,  # of the rows of every result; the server tells nobody that there is one
+    "offset": 0,
 }
 
 
@@ -127,8 +129,9 @@ class ClickHouseSession:
         if not sql.strip():
             raise not_a_select("ClickHouse")
         self._prefix = len(_DESCRIBE)
+        self._running = next(self._query_ids)  # subqueries that stand for a value run even now
         try:
-            rows = self.ask(f"{_DESCRIBE}{sql}\n)")
+            rows = self.server.ask(f"{_DESCRIBE}{sql}\n)", {**self._wanted, "query_id": self._running})
         except ClickHouseError as error:
             if error.code == SYNTAX_ERROR:
                 self._look_closer(sql)

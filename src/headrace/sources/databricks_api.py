@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 import urllib3
 
 from headrace.sources import https
-from headrace.sources.network import Address
+from headrace.sources.network import CONNECT_TIMEOUT, Address
 
 _STATEMENTS = "/api/2.0/sql/statements"
 _READ_TIMEOUT = 120  # seconds without a byte; the longest an answer may take is 50
@@ -160,7 +160,7 @@ class Api:
 
     @staticmethod
     def _timeout() -> urllib3.Timeout:
-        return urllib3.Timeout(connect=https.CONNECT_TIMEOUT, read=_READ_TIMEOUT)
+        return urllib3.Timeout(connect=CONNECT_TIMEOUT, read=_READ_TIMEOUT)
 
 
 def quoted(name: str) -> str:

@@ -11,16 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import urllib3
 from pyarrow import ipc
 
-from headrace.errors import SourceError
+from headrace.errors import QueryError, SourceError
 from headrace.sources import https
 from headrace.sources.databricks_api import Api, DatabricksError
 from headrace.sources.databricks_errors import refusal
 from headrace.sources.databricks_types import Column, as_is, column, typed
 from headrace.sources.plain import PlainColumns
-from headrace.sources.sql import Result, not_a_select, wrap
+from headrace.sources.sql import Result, cut_short, not_a_select, stopped, wrap
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -60,17 +59,20 @@ class DatabricksSession:
             self._lines = 1
         answer = self.api.start(statement, disposition="EXTERNAL_LINKS", format="ARROW_STREAM")
         answer = self.api.finish(answer, self._stop)
+        if answer["manifest"].get("truncated"):
+            raise QueryError("Databricks cut the result short. Read fewer rows or columns at a time.")
+        total = int(answer["manifest"]["total_row_count"])
 
         def batches() -> Generator[pa.RecordBatch, None, None]:
             rows = 0
             for chunk in self._chunks(answer):
                 for batch in ipc.open_stream(pa.py_buffer(chunk)):
                     if self._stop.is_set():
-                        return
+                        raise stopped()
                     rows += batch.num_rows
                     yield plain(typed(batch, given))
-            if rows != answer["manifest"]["total_row_count"] or answer["manifest"].get("truncated"):
-                raise urllib3.exceptions.ProtocolError("the result is not whole")
+            if rows != total:
+                raise cut_short("Databricks", rows, total)
 
         return Result(plain.schema, batches())
 
@@ -112,4 +114,4 @@ class DatabricksSession:
                 data = self.api.download(link)
                 if data is not None:
                     return data, link.get("next_chunk_index")
-        raise DatabricksError(404, "", f"the store of results no longer has chunk {number}")
+        raise DatabricksError(200, "CLOSED", f"the store of results no longer has chunk {number}")

@@ -10,9 +10,7 @@ from typing import Any
 import urllib3
 
 from headrace.errors import SourceError
-from headrace.sources.network import Address, system_authorities, tls_files
-
-CONNECT_TIMEOUT = 15  # seconds
+from headrace.sources.network import CONNECT_TIMEOUT, Address, system_authorities, tls_files
 
 ERRORS: tuple[type[Exception], ...] = (urllib3.exceptions.HTTPError, OSError)
 """What a connection of `pool` raises when the network fails."""
@@ -27,19 +25,19 @@ def pool(address: Address, mode: str, settings: Mapping[str, Any], base: Path, s
 
     Raises `SourceError` for TLS files that cannot be used.
     """
-    timeout = urllib3.Timeout(connect=CONNECT_TIMEOUT, read=None)
+    common: dict[str, Any] = {
+        "timeout": urllib3.Timeout(connect=CONNECT_TIMEOUT, read=None),
+        "maxsize": size,
+        "block": False,
+        "retries": False,
+    }
     if mode == "disable":
-        return urllib3.HTTPConnectionPool(
-            address.host, address.port, timeout=timeout, maxsize=size, block=False, retries=False
-        )
+        return urllib3.HTTPConnectionPool(address.host, address.port, **common)
     context = _context(mode, tls_files(settings, base))
     return urllib3.HTTPSConnectionPool(
         address.host,
         address.port,
-        timeout=timeout,
-        maxsize=size,
-        block=False,
-        retries=False,
+        **common,
         ssl_context=context,
         server_hostname=address.name,
         assert_hostname=None if mode == "verify-full" else False,  # None: OpenSSL compares it with server_hostname
@@ -55,7 +53,7 @@ def _context(mode: str, files: Mapping[str, str]) -> ssl.SSLContext:
             context.verify_mode = ssl.CERT_NONE
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # it was set on purpose
         if "tls_certificate" in files:
-            context.load_cert_chain(files["tls_certificate"], files["tls_key"])
+            context.load_cert_chain(files["tls_certificate"], files["tls_key"], password="")  # else it would ask
     except (ssl.SSLError, OSError) as error:
         raise SourceError(
             f"The TLS files cannot be used: {error}. `tls_ca`, `tls_certificate` and `tls_key` must be PEM, "

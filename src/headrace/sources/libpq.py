@@ -10,8 +10,6 @@ from typing import Any
 from headrace.errors import SourceError
 from headrace.sources import network
 
-CONNECT_TIMEOUT = 15  # seconds
-
 Sentences = Sequence[tuple[str, str, str]]
 """Pattern in libpq's words → stable code, and the sentence. {0} is the pattern's first group.
 
@@ -105,7 +103,10 @@ def conninfo(settings: Mapping[str, Any], address: network.Address, base: Path) 
         "dbname": settings["database"],
         "user": settings["user"],
         "sslmode": mode,
-        "connect_timeout": str(CONNECT_TIMEOUT),
+        "connect_timeout": str(network.CONNECT_TIMEOUT),
+        "keepalives_idle": str(network.KEEPALIVE["IDLE"]),
+        "keepalives_interval": str(network.KEEPALIVE["INTVL"]),
+        "keepalives_count": str(network.KEEPALIVE["CNT"]),
         "application_name": "headrace",
     }
     if settings.get("password"):
@@ -148,10 +149,9 @@ def refusal(text: str, settings: Mapping[str, Any], server: str, special: Senten
 
 
 def _reason(text: str, settings: Mapping[str, Any]) -> str:
-    """libpq's last words on one line, without the password, should a driver ever quote it."""
+    """libpq's last words on one line, without the password."""
     reason = " ".join(text.rsplit("failed: ", 1)[-1].replace("FATAL:", "").split()).rstrip(".")
-    password = settings.get("password")
-    return reason.replace(password.reveal(), "•••") if password else reason
+    return network.without_secret(reason, settings)
 
 
 def quoted(identifier: str) -> str:

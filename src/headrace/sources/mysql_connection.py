@@ -16,8 +16,16 @@ from typing import Any
 from headrace.errors import SourceError
 from headrace.ports import Tools
 from headrace.sources.mysql_errors import connection_refusal, is_other_certificate, words
-from headrace.sources.mysql_tls import CONNECT_TIMEOUT, Met, NoTls, Refusal, meet
-from headrace.sources.network import driver, missing_driver, reached, tls_files, tls_mode
+from headrace.sources.mysql_tls import Met, NoTls, Refusal, meet
+from headrace.sources.network import (
+    CONNECT_TIMEOUT,
+    KEEPALIVE,
+    driver,
+    missing_driver,
+    reached,
+    tls_files,
+    tls_mode,
+)
 
 _LOOKS = 5  # at servers behind one address, each of which may have a certificate of its own
 _NO_LIMIT = 2**64 - 1
@@ -25,7 +33,6 @@ _BINARY = 128  # the flag that the driver sets for the character set "binary"
 # Nothing is converted; what stands in a result's `converter` afterwards tells bytes from text.
 _RAW = {kind: [(_BINARY, bytes)] for kind in range(256)}
 _READ_ONLY = "set session transaction isolation level repeatable read, read only"
-_KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}  # a dead peer is noticed after a minute
 
 
 class Connection:
@@ -136,9 +143,9 @@ class Connection:
         self._main = self._connected()
         self._socket = socket.socket(fileno=os.dup(self._main.fileno()))
         if self._socket.family != socket.AF_UNIX:
-            for name, value in _KEEPALIVE.items():
-                if hasattr(socket, name):
-                    self._socket.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+            for name, value in KEEPALIVE.items():
+                if option := getattr(socket, f"TCP_KEEP{name}", None):
+                    self._socket.setsockopt(socket.IPPROTO_TCP, option, value)
         try:
             self._here = self._place(self._main)
             self._prepare()

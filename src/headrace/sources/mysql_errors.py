@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from headrace.errors import QueryError, SourceError
 from headrace.sources.mysql_tls import NoTls
+from headrace.sources.network import without_secret
 from headrace.sources.sql import one_statement, refused, timed_out, writes
 
 # Number of the error → stable code, and the sentence. From 2000 on they are the client library's.
@@ -119,7 +120,7 @@ def connection_refusal(error: Exception, settings: Mapping[str, Any]) -> SourceE
         "quoted": quoted(database),
         "account": account,
         "create": f"CREATE USER {account} IDENTIFIED BY '…';",
-        "reason": _without_secret(words(error), settings),
+        "reason": without_secret(words(error), settings),
     }
     return SourceError(sentence.format(**told), code=code)
 
@@ -212,8 +213,3 @@ def quoted(identifier: str) -> str:
 def literal(text: str) -> str:
     """A text as SQL writes it."""
     return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
-
-
-def _without_secret(text: str, settings: Mapping[str, Any]) -> str:
-    password = settings.get("password")
-    return text.replace(password.reveal(), "•••") if password else text

@@ -16,9 +16,8 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from headrace.sources.network import Address, system_authorities
+from headrace.sources.network import CONNECT_TIMEOUT, Address, system_authorities
 
-CONNECT_TIMEOUT = 15  # seconds
 _PROTOCOL_41, _SSL, _SECURE, _LONG_PASSWORD = 0x200, 0x800, 0x8000, 0x1
 _UTF8MB4 = 45
 
@@ -85,7 +84,7 @@ def _greeting(connection: socket.socket) -> bool:
     if packet[:1] == b"\xff":
         words = re.sub("^#[0-9A-Z]{5}", "", packet[3:].decode(errors="replace"))
         raise Refusal(int.from_bytes(packet[1:3], "little"), words)
-    if packet[:1] != b"\x0a":
+    if packet[:1] != b"\x0a" or b"\x00" not in packet:
         raise OSError("what answers is no MySQL server")
     rest = packet.index(b"\x00") + 1 + 4 + 8 + 1  # after version, connection id, and the first part of the challenge
     return bool(int.from_bytes(packet[rest : rest + 2], "little") & _SSL)

@@ -23,6 +23,18 @@ _BUNDLES = (
 )
 
 
+CONNECT_TIMEOUT = 15  # seconds
+
+KEEPALIVE: Mapping[str, int] = {"IDLE": 30, "INTVL": 10, "CNT": 3}
+"""TCP's options by which a dead peer is noticed after a minute, by the ends of their names."""
+
+
+def without_secret(text: str, settings: Mapping[str, Any]) -> str:
+    """The words of a driver without the password, should it ever quote that."""
+    password = settings["password"].reveal() if settings.get("password") else ""
+    return text.replace(password, "•••") if password else text
+
+
 def driver(module: str, extra: str, title: str) -> Any:
     """An optional driver's module. Raises `SourceError` that says how to install it."""
     try:

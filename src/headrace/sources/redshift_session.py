@@ -32,7 +32,7 @@ class RedshiftSession:
     `now` opens the transaction in which `run` reads, so what the query sees is at least as new as that moment.
     """
 
-    errors = (psycopg.Error, pa.ArrowException)
+    errors = (psycopg.Error, pa.ArrowException, ValueError)
 
     def __init__(self, settings: Mapping[str, Any], tools: Tools) -> None:
         self.notes: Counter[str] = Counter()
@@ -97,7 +97,7 @@ class RedshiftSession:
             self._connection.describe(f"select 1 from (\n{sql}\n) as q")
         except psycopg.Error as error:
             words = server_words(error)
-            if re.search("(?i)recursive", words):
+            if error.sqlstate != "42601" and re.search("(?i)recursive", words):  # a syntax error quotes the text
                 self._connection.begin()
                 return False
             raise not_a_select("Redshift", words) from error

@@ -55,6 +55,7 @@ _KEYS = ("private_key", "private_key_file", "password")
 # Parameter → why it cannot stand in `options`.
 _RESERVED = {
     "MULTI_STATEMENT_COUNT": "is always 1",
+    "ROWS_PER_RESULTSET": "is always 0; use LIMIT in the query",
     "STATEMENT_TIMEOUT_IN_SECONDS": "is set with `statement_timeout`",
     "GEOGRAPHY_OUTPUT_FORMAT": "is always GeoJSON; use ST_ASWKT in the query",
     "GEOMETRY_OUTPUT_FORMAT": "is always GeoJSON; use ST_ASWKT in the query",

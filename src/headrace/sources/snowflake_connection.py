@@ -150,6 +150,7 @@ def _parameters(settings: Mapping[str, Any]) -> dict[str, str]:
         "QUERY_TAG": "headrace",
         "CLIENT_TELEMETRY_ENABLED": "false",
         "MULTI_STATEMENT_COUNT": "1",
+        "ROWS_PER_RESULTSET": "0",  # whatever the user's own says: it would cut results short
         "GEOGRAPHY_OUTPUT_FORMAT": "GeoJSON",
         "GEOMETRY_OUTPUT_FORMAT": "GeoJSON",
         "ABORT_DETACHED_QUERY": "true",  # a process that was killed leaves no query running

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from headrace.errors import QueryError, SourceError
+from headrace.sources.network import without_secret
 from headrace.sources.sql import not_a_select, one_statement, refused, timed_out
 
 # Pattern in Snowflake's or the driver's words → stable code, and the sentence. {0} is the pattern's first group.
@@ -126,7 +127,7 @@ def connection_refusal(error: Exception, settings: Mapping[str, Any]) -> SourceE
         "role": settings["role"],
         "quoted_user": identifier(settings["user"]),
         "quoted_role": identifier(settings["role"]),
-        "reason": server_words(error),
+        "reason": without_secret(server_words(error), settings),
     }
     for pattern, code, sentence in _CONNECTION:
         found = re.search(pattern, text)

@@ -16,7 +16,7 @@ from headrace.errors import SourceError
 from headrace.sources.snowflake_connection import PREFETCH, Connection
 from headrace.sources.snowflake_errors import query_refusal
 from headrace.sources.snowflake_types import Columns
-from headrace.sources.sql import Result, not_a_select
+from headrace.sources.sql import Result, cut_short, not_a_select
 
 _HEAD = "select * from (\n"
 
@@ -57,6 +57,7 @@ class SnowflakeSession:
             described = cursor.adbc_execute_schema(sql)
             self._lines_before = 1
             cursor.execute(f"{_HEAD}{sql}\n)" + ("" if limit is None else f" limit {limit}"))
+            total = cursor.rowcount
             reader = cursor.fetch_record_batch()
             columns = Columns(reader.schema, described, self.notes)
         except BaseException:
@@ -64,10 +65,14 @@ class SnowflakeSession:
             raise
 
         def batches() -> Generator[pa.RecordBatch, None, None]:
+            rows = 0
             try:
                 with reader:
                     for batch in reader:
+                        rows += batch.num_rows
                         yield columns(batch)
+                if 0 <= total != rows:
+                    raise cut_short("Snowflake", rows, total)
             finally:
                 self._close_cursor()
 

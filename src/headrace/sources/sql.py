@@ -130,8 +130,7 @@ class _Statement:
         try:
             self._session = session = opened()
             with self._time_limit(), explained(session, sql):
-                if self._stop.is_set():
-                    return
+                self._go_on()
                 result = session.run(sql, limit)
                 rows = 0
                 with closing(result.batches):  # within reach of interrupts: a driver may want to read on to the end
@@ -139,6 +138,7 @@ class _Statement:
                         rows += batch.num_rows
                         for start in range(0, batch.num_rows, BATCH_ROWS):
                             yield batch.slice(start, BATCH_ROWS)
+                self._go_on()
                 if not rows:
                     yield pa.RecordBatch.from_arrays(
                         [pa.array([], kind) for kind in result.schema.types], schema=result.schema
@@ -157,6 +157,11 @@ class _Statement:
             if self._session is not None:
                 self._session.interrupt()
             self._done.wait(_INTERRUPT_AGAIN)
+
+    def _go_on(self) -> None:
+        """Raises if the statement was interrupted: some drivers then end the rows as if there were no more."""
+        if self._stop.is_set():
+            raise stopped()
 
     @contextmanager
     def _time_limit(self) -> Iterator[None]:
@@ -192,6 +197,16 @@ def timed_out(seconds: float) -> QueryError:
         "Make it faster, or raise `statement_timeout` of the source.",
         code="query_timeout",
     )
+
+
+def stopped() -> QueryError:
+    """The error of a statement that was stopped from our side."""
+    return QueryError("The query was stopped before it had ended. Run it again.")
+
+
+def cut_short(database: str, rows: int, total: int) -> SourceError:
+    """The error of a result that ended without an error, and before its ``total`` rows had come."""
+    return SourceError(f"{database} broke off after {rows:,} of {total:,} rows. Run it again.", code="connection_lost")
 
 
 def not_a_select(database: str, reason: str = "it returns no columns") -> QueryError:

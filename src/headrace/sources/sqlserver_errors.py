@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from headrace.errors import QueryError, SourceError
+from headrace.sources.network import without_secret
 from headrace.sources.sql import not_a_select, refused, timed_out
 from headrace.sources.sqlserver_text import name_place, tokens_of
 from headrace.sources.sqlserver_types import bracketed
@@ -116,8 +117,7 @@ def offers_no_tls(text: str) -> bool:
 
 def connection_refusal(text: str, settings: Mapping[str, Any]) -> SourceError:
     """The error for a connection that the driver could not make; ``text`` is what it said."""
-    password = settings["password"].reveal()
-    reason = _plain(text).replace(password, "•••") if password else _plain(text)
+    reason = without_secret(_plain(text), settings)
     words = {
         "host": settings["host"],
         "where": f"{settings['host']}:{settings['port']}",

@@ -11,9 +11,9 @@ from typing import Any
 import mssql_python
 import pyarrow as pa
 
-from headrace.errors import QueryError, SourceError
+from headrace.errors import SourceError
 from headrace.ports import Tools
-from headrace.sources.sql import Result, not_a_select, writes
+from headrace.sources.sql import Result, not_a_select, stopped, writes
 from headrace.sources.sqlserver_connection import DRIVER_ERRORS, Connection
 from headrace.sources.sqlserver_errors import query_refusal, refusal
 from headrace.sources.sqlserver_text import one_select
@@ -81,11 +81,15 @@ class SqlServerSession:
                     break
                 left = None if left is None else left - batch.num_rows
                 yield plain(batch)
-        finally:
+        except BaseException:  # also when nobody wants the rest
             self._finish(cursor)
-        if not self._connection.in_transaction():
-            raise writes("SQL Server", "the query ended the transaction it ran in")
+            self._connection.end()  # an open transaction would keep the server from cleaning up
+            raise
+        self._finish(cursor)
+        kept = self._connection.in_transaction()
         self._connection.end()
+        if not kept:
+            raise writes("SQL Server", "the query ended the transaction it ran in")
 
     def interrupt(self) -> None:
         with self._guard:
@@ -114,7 +118,7 @@ class SqlServerSession:
     def _go_on(self) -> None:
         """Raises if the statement was interrupted: the driver then ends the rows as if there were no more."""
         if self._interrupted:
-            raise QueryError("The query was stopped.")
+            raise stopped()
 
     def _finish(self, cursor: mssql_python.Cursor) -> None:
         """Close the cursor, which cancels what still runs."""

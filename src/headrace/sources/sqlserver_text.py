@@ -38,10 +38,11 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
+_DOUBTFUL_LETTERS = re.compile(r"[^\x00-\x7f]+|[@$#]+")
+_GLUED = re.compile(r"\w")  # 1exec may be read as 1e xec, or as 1 exec
 _BLOCK = re.compile(r"/\*|\*/")
 # Within a comment these may end the line for one reader and not for another.
-_DOUBTFUL = re.compile("[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+_DOUBTFUL_ENDS = re.compile("[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +102,11 @@ def _tokens(sql: str) -> Iterator[Token]:
         if kind == "block":
             at = _block_end(sql, start)
         elif kind == "comment":
-            doubtful = _DOUBTFUL.search(text.removesuffix("\r"))
+            doubtful = _DOUBTFUL_ENDS.search(text.removesuffix("\r"))
             if doubtful:
-                line, column = place(sql, start)
-                raise QueryError(
-                    f"The comment at line {line}, column {column} holds a control character that may end it. "
-                    "Remove it.",
-                    line=line,
-                    column=column,
-                )
+                raise _doubtful(sql, start, "comment", "holds a control character that may end it. Remove it")
+        elif kind == "number" and _GLUED.match(sql, at):
+            raise _doubtful(sql, start, "number", "has letters behind it that may be a word. Put a space between them")
         elif kind == "word":
             yield Token(_reserved(text), text, start)
         elif kind != "space":
@@ -117,9 +114,9 @@ def _tokens(sql: str) -> Iterator[Token]:
 
 
 def _reserved(text: str) -> str:
-    """A word as it may be read: letters of other scripts, which the server may not take for letters, hide nothing."""
+    """A word as it may be read: what the server may not take for letters of it (ü, @, $, #) hides nothing."""
     word = unicodedata.normalize("NFKC", text).upper()
-    for piece in _NOT_ASCII.split(word):
+    for piece in _DOUBTFUL_LETTERS.split(word):
         if piece in _FORBIDDEN or piece == "SELECT":
             return piece
     return word
@@ -190,6 +187,12 @@ def _refused(sql: str, token: Token, why: str) -> QueryError:
         column=column,
         code="read_only",
     )
+
+
+def _doubtful(sql: str, start: int, what: str, why: str) -> QueryError:
+    """The error for a text that the server may read otherwise than we do."""
+    line, column = place(sql, start)
+    return QueryError(f"The {what} at line {line}, column {column} {why}.", line=line, column=column)
 
 
 def _plain(text: str) -> str:

@@ -105,9 +105,11 @@ class MariadbServer:
             f"grant all on *.* to {self.user}@localhost with grant option;\n"
         )
         self._own(setup)
+        # In /tmp two that are made at the same moment would take each other's tables for their own.
+        places = [f"--datadir={self._folder / 'data'}", f"--tmpdir={self._folder}"]
         # the folder of the programs' own messages is found beside them
         done = subprocess.run(
-            [program, "--no-defaults", f"--datadir={self._folder / 'data'}", "--skip-test-db", *_as_user()],
+            [program, "--no-defaults", *places, "--skip-test-db", *_as_user()],
             capture_output=True,
             cwd="/",
         )
