@@ -120,9 +120,23 @@ def test_private_keys_are_nowhere(tunnelled: Headrace, ssh: SshServer) -> None:
         assert sign.encode() not in kept
 
 
+def test_a_lost_key_is_no_dead_end(tunnelled: Headrace, ssh: SshServer) -> None:
+    """Where the key that sealed the SSH key is lost, the message names the command by which all begins anew."""
+    headrace = tunnelled
+    headrace("ssh-key", "new", "shop")
+    headrace("ssh-key", "trust", "shop", "--fingerprint", ssh.fingerprint())
+    (headrace.folder / ".headrace" / "key").write_text(headrace("key", "new").out)
+    lost = headrace("ssh-key", "new", "shop")
+    assert "[key_missing]" in lost.err
+    assert "headrace ssh-key forget shop" in lost.err
+    assert headrace("ssh-key", "forget", "shop").code == 0
+    assert headrace("ssh-key", "new", "shop").code == 0
+    assert headrace("ssh-key", "trust", "shop", "--fingerprint", ssh.fingerprint()).code == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
-    [(("nobody",), 2, "The sources are: shop"), (("plain",), 2, "ssh_tunnel")],
+    [(("nobody",), 2, "The sources are: shop"), (("plain",), 2, "not reached through SSH")],
 )
 def test_sources_without_a_tunnel(tunnelled: Headrace, arguments: tuple[str, ...], code: int, words: str) -> None:
     """A source that is not there, or has no `ssh_tunnel`, is told with the fix."""

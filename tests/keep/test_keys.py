@@ -51,7 +51,7 @@ def test_two_that_make_the_file_get_one_key(tmp_path: Path) -> None:
     assert len({keys[0].name for keys in found}) == 1
 
 
-@pytest.mark.parametrize("text", ["", "nonsense", "ö", f"{ONE.text()}\nnonsense"])
+@pytest.mark.parametrize("text", ["", "nonsense", "ö", f"{ONE.text()}\nnonsense"], ids=["empty", "none", "ö", "half"])
 def test_a_bad_file_is_told(tmp_path: Path, text: str) -> None:
     """A file that holds no key is told with its path, and never with what it holds."""
     (tmp_path / "key").write_text(text)

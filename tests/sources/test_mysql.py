@@ -379,6 +379,16 @@ class TestMariadb(ServerContract):
         assert caught.value.code == "grants"
         assert not isinstance(caught.value, QueryError)
 
+    @pytest.mark.parametrize(
+        "written", ["delete from people", "insert into people(id) values (9)", "select 1 into outfile '/tmp/x'"]
+    )
+    async def test_a_right_to_write_is_never_asked_for(self, written: str) -> None:
+        """An account that only reads is denied the command by name; the answer is to write a SELECT, not a GRANT."""
+        async with self.opened(user="reader") as source:
+            with pytest.raises(QueryError, match="write a SELECT") as caught:
+                await source.preview(written, 1)
+        assert caught.value.code == "read_only"
+
     @pytest.mark.parametrize("written", ["insert into people values (11, 'x')", "select insert_one()"])
     async def test_a_write_is_told_as_a_write(self, written: str) -> None:
         """What the server refused to write has the code read_only; so has what is no SELECT."""

@@ -1,24 +1,27 @@
-"""Who may do what: the check of the PostgreSQL source, TLS, and the password's secrecy."""
+"""Who may do what: the check of the PostgreSQL source (and Redshift's try to write), TLS, the password's secrecy."""
 
 from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from headrace.connector import Spec
 from headrace.model import Check, Secret
 from headrace.ports import Source, Tools
+from headrace.sources import postgresql_connection, redshift, redshift_connection
 from headrace.sources.network import tls_mode
 from headrace.sources.postgresql import SPEC
 from headrace.testing.postgres import PostgresServer
 from tests.sources.postgresql import Forwarder, settings_for
+from tests.sources.redshift import create_redshift
 
 Make = Callable[[Spec, Mapping[str, Any]], Source]
 SSH = {"host": "bastion.example.com", "port": 22, "user": "tunnel", "host_key": None}
@@ -111,6 +114,46 @@ class TestCheck:
         check = await self.check(self.postgres.create_database())
         assert check.ok
         assert "has no tables or views yet" in check.warnings[0]
+
+
+class TestTryToWrite:
+    """What counts as the server's refusal to write, for PostgreSQL and for Redshift."""
+
+    @pytest.fixture(autouse=True)
+    def _given(self, postgres: PostgresServer, database: str, make: Make) -> None:
+        self.postgres, self.make = postgres, make
+
+    async def problems(self, spec: Spec) -> Sequence[str]:
+        login = {"user": "reader", "password": Secret("reader"), "database": create_redshift(self.postgres)}
+        source = self.make(spec, settings_for(self.postgres, **login))
+        try:
+            return (await source.check()).problems
+        finally:
+            await source.close()
+
+    @pytest.mark.parametrize(
+        ("spec", "connection"),
+        [(SPEC, postgresql_connection.Connection), (redshift.SPEC, redshift_connection.Connection)],
+    )
+    async def test_a_lack_of_rights_is_no_refusal(
+        self, spec: Spec, connection: type, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """In a transaction that may write, a write that fails for want of a right proves nothing: a problem."""
+        monkeypatch.setattr(connection, "begin", lambda own: own.execute("begin"))
+        [problem] = await self.problems(spec)
+        assert problem.startswith("The server let a write through in a read-only transaction.")
+
+    async def test_redshift_may_refuse_in_words_alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Redshift's sentence counts without the state that PostgreSQL gives it."""
+        execute = redshift_connection.Connection.execute
+
+        def refuse(connection: redshift_connection.Connection, sql: str) -> None:
+            if "headrace_write_probe" in sql:
+                raise psycopg.errors.InternalError_("transaction is read-only")
+            execute(connection, sql)
+
+        monkeypatch.setattr(redshift_connection.Connection, "execute", refuse)
+        assert await self.problems(redshift.SPEC) == ()
 
 
 class TestTls:

@@ -163,16 +163,15 @@ def print_check(role: str, name: str, kind: str, check: Check) -> None:
     out.print(Text.assemble(mark, " ", (name, "bold"), f" ({kind} {role})"))
     lines = [(_facts(check.facts), "bright_black")] if check.facts else []
     lines += [(problem, "red") for problem in check.problems] + [(warning, "yellow") for warning in check.warnings]
-    for line, style in lines:
-        out.print(_indented(line, style))
     if grants := check.facts.get("grants"):
-        out.print(_indented("What makes an account that can only read:", "bright_black"))
-        for line in grants.splitlines():  # to be copied, so never broken into two lines
-            out.print(Text(f"      {line}", "bright_black"), soft_wrap=True)
+        lines.append(("What makes an account that can only read:", "bright_black"))
+        lines += [(f"  {line}", "bright_black") for line in grants.splitlines()]
+    for line, style in lines:  # to be copied, so never broken into two lines
+        out.print(Text(f"    {line}", style), soft_wrap=True)
 
 
 def _facts(facts: Mapping[str, str]) -> str:
-    return ", ".join(f"{value}" for key, value in facts.items() if key != "grants")
+    return ", ".join(f"TLS {value}" if key == "tls" else value for key, value in facts.items() if key != "grants")
 
 
 def preview_fact(preview: Preview) -> dict[str, Any]:

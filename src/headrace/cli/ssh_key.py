@@ -168,6 +168,19 @@ async def discard_key(project: Path, source: str, json_output: bool) -> int:
     return 0
 
 
+async def forget_keys(project: Path, source: str, json_output: bool) -> int:
+    """Drop all that is kept for a source's tunnel."""
+    async with opened(project, os.environ) as app:
+        tunnelled = _tunnelled(app, source)
+        await tunnelled.keys.forget()
+        fact = await _fact(tunnelled)
+    if json_output:
+        show.print_json(fact)
+    else:
+        _say(f"The keys of {source!r}, and of its SSH server, are forgotten. Begin anew: headrace ssh-key new {source}")
+    return 0
+
+
 def _tunnelled(app: App, source: str) -> _Tunnelled:
     """Raises `UsageError` for a source that is not there, or is reached directly."""
     connection = app.project.sources.get(source)
@@ -175,6 +188,8 @@ def _tunnelled(app: App, source: str) -> _Tunnelled:
         known = ", ".join(sorted(app.project.sources)) or "none"
         raise UsageError(f"There is no source {source!r}. The sources are: {known}.", code="unknown_source")
     settings = connection.settings
+    if "ssh_tunnel" not in settings:
+        raise UsageError(f"The source {source!r} ({connection.type}) is not reached through SSH.", code="ssh")
     if not settings.get("ssh_tunnel"):
         raise UsageError(
             f"The source {source!r} has no SSH tunnel. Say first where the SSH server is, in headrace.yaml: "

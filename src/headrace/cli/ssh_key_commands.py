@@ -85,3 +85,12 @@ def discard(project: Path, source: str, json_output: bool) -> None:
     from headrace.cli.ssh_key import discard_key
 
     sys.exit(run_async(discard_key(project, source, json_output)))
+
+
+@ssh_key.command()
+@of_source
+def forget(project: Path, source: str, json_output: bool) -> None:
+    """Drop all keys of the source, and the confirmed key of its SSH server: to begin anew."""
+    from headrace.cli.ssh_key import forget_keys
+
+    sys.exit(run_async(forget_keys(project, source, json_output)))

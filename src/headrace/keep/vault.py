@@ -111,7 +111,7 @@ class Vault:
         if key is None:
             raise HeadraceError(
                 f"{_shown(record, slot)} was sealed with the key {name}, which is not in "
-                f"{self._place.shown}. Put that key back, or set the secret again.",
+                f"{self._place.shown}. Put that key back, or {_anew(record)}.",
                 code="key_missing",
             )
         try:
@@ -125,6 +125,12 @@ def _shown(record: str, slot: str) -> str:
     return f"The secret {name!r}" if record == variable(name) else f"The {slot} of the {kind} {name!r}"
 
 
+def _anew(record: str) -> str:
+    kind, _, name = record.partition("/")
+    again = f"set it again: headrace secret set {name}"
+    return again if kind == "variable" else f"begin anew: headrace ssh-key forget {name}"
+
+
 def _key_of(record: str, slot: str, sealed: str) -> str:
     try:
         return key_name(sealed)
@@ -135,7 +141,7 @@ def _key_of(record: str, slot: str, sealed: str) -> str:
 def _damaged(record: str, slot: str) -> HeadraceError:
     return HeadraceError(
         f"{_shown(record, slot)} cannot be opened: it was changed, or belongs to another record. "
-        "Set it again, and find out who writes to the store.",
+        f"Find out who writes to the store, and {_anew(record)}.",
         code="secret_damaged",
     )
 

@@ -125,6 +125,11 @@ class SshKeys:
         await self._keep.delete(self._record, _PENDING)
         return found
 
+    async def forget(self) -> None:
+        """Drop every key of the source and of its SSH server, also those that cannot be opened any more."""
+        for slot in (_ACTIVE, _PENDING, _HOST_KEY):
+            await self._keep.delete(self._record, slot)
+
     async def host_key(self, host: str, port: int) -> HostKey | None:
         """The key that was confirmed for the SSH server at ``host:port``."""
         line = await self._keep.get(self._record, _HOST_KEY)

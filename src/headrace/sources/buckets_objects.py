@@ -22,7 +22,6 @@ import pyarrow as pa
 import pyarrow.fs as arrow
 
 from headrace.errors import SourceError, StageFull
-from headrace.sources import network
 from headrace.sources.buckets import split
 from headrace.sources.buckets_errors import explain, explained
 from headrace.sources.buckets_store import Store
@@ -244,7 +243,6 @@ class Bucket:
         """Let DuckDB read these of the listed objects and no others; returns all that it may open."""
         self._listed = {file.path: file for file in files}
         self._copies = {url: self._copies[url] for url in self._listed}
-        network.driver("fsspec", "buckets", "files in buckets")
         from headrace.sources.buckets_duckdb import ListedObjects
 
         connection.register_filesystem(ListedObjects(self, self._store.kind))

@@ -39,6 +39,7 @@ class Store:
 
     def client(self, bucket: str) -> arrow.FileSystem:
         """The client; a new one when a token was renewed. Raises `SourceError`."""
+        network.driver("fsspec", "buckets", self.title)  # with which DuckDB will read; said before anybody is asked
         at_amazon = self.kind == "s3" and not self._settings.get("endpoint") and not self._settings.get("region")
         key = bucket if at_amazon else ""  # for each bucket its own region
         if key not in self._clients or (self._ends is not None and self._clock.now() > self._ends - _RENEW):

@@ -29,7 +29,8 @@ _CONNECTION: Mapping[int, tuple[str, str]] = {
     ),
     1044: (
         "grants",
-        "The account {user!r} may not use the database {database!r}. Run: GRANT SELECT ON {quoted}.* TO {account};",
+        "The account {user!r} may not use the database {database!r}, or there is none of that name. Check `database`, "
+        "or run: GRANT SELECT ON {quoted}.* TO {account};",
     ),
     1049: ("database", "The server has no database {database!r}. Check `database`."),
     1040: (
@@ -104,6 +105,8 @@ _LOST = frozenset(
 _LATE = frozenset({1969, 3024})  # MariaDB's, and MySQL's
 WRITES = frozenset({1290, 1792, 1836, 4023})
 _DENIED = frozenset({1044, 1045, 1142, 1143, 1227, 1345, 1356, 1370})
+# What was denied: another command than those of reading; or FILE, which a connected account is told as at log-in.
+_FOR_WRITING = re.compile(r"(?!SELECT|SHOW|EXECUTE)[A-Z ]+ command denied|.*\bFILE privilege|Access denied for user")
 _KILLED = frozenset({1317, 1028, 1053, 3169})
 
 
@@ -156,7 +159,7 @@ def query_refusal(error: Exception, sql: str, title: str, timeout: float) -> Sou
     found = number(error)
     if found in _LATE:
         return timed_out(timeout)
-    if found in WRITES:
+    if found in WRITES or (found in _DENIED and _FOR_WRITING.match(reason)):
         return writes(title, reason)
     if found in _DENIED:
         return SourceError(f"{title} refused the query: {reason}. Grant the account what it lacks.", code="grants")
