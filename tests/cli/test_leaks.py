@@ -106,7 +106,15 @@ def crashes(headrace: Headrace, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.mark.usefixtures("crashes")
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drivers that try again for many seconds where nothing listens give up at once."""
+    monkeypatch.setattr("headrace.sources.sqlserver_connection.LOGIN_TIMEOUT", 1)
+    for name in ("LOGIN_TIMEOUT", "RETRY_TIMEOUT"):
+        monkeypatch.setattr(f"headrace.sources.snowflake_connection.{name}", 1)
+
+
+@pytest.mark.usefixtures("crashes", "impatient")
 @pytest.mark.parametrize("mark", [PLAIN, AWKWARD], ids=["plain", "awkward"])
 @pytest.mark.parametrize("kind", sorted(name for role, name in specs() if role == "source"))
 def test_a_source_keeps_its_secrets(headrace: Headrace, monkeypatch: pytest.MonkeyPatch, kind: str, mark: str) -> None:
