@@ -132,7 +132,8 @@ class _Near(asyncio.Protocol):
     def __init__(self, forward: Forward) -> None:
         self._forward = forward
         self._far: _Far | None = None
-        self._lost = False
+        self._early: list[bytes] = []  # what came before the channel: Python 3.11.2 reads although paused
+        self._ended = self._lost = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -147,15 +148,23 @@ class _Near(asyncio.Protocol):
             far.channel.abort()
             return
         self._far, far.near = far, self
+        for data in self._early:
+            self.data_received(data)
+        self._early.clear()
+        if self._ended:
+            self.eof_received()
         self.transport.resume_reading()
         far.channel.resume_reading()
 
     def data_received(self, data: bytes) -> None:
-        if self._far is not None:
+        if self._far is None:
+            self._early.append(data)
+        else:
             with suppress(OSError):  # the far end has hung up, and we are about to hear of it
                 self._far.channel.write(data)
 
     def eof_received(self) -> bool:
+        self._ended = True
         if self._far is not None:
             with suppress(OSError):
                 self._far.channel.write_eof()
