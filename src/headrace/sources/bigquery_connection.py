@@ -28,7 +28,11 @@ from headrace.sources.network import CONNECT_TIMEOUT, tls_files
 API = "https://bigquery.googleapis.com"
 STORAGE = "https://bigquerystorage.googleapis.com"
 _SCOPES = ("https://www.googleapis.com/auth/bigquery", "https://www.googleapis.com/auth/cloud-platform")
-_UNLIMITED = [("grpc.max_receive_message_length", -1)]
+_CHANNEL = [
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.keepalive_time_ms", 30_000),  # a stream from a network that died ends, whatever the time limit is
+    ("grpc.keepalive_timeout_ms", 20_000),
+]
 
 _S = TypeVar("_S", bound=requests.Session)
 
@@ -122,13 +126,13 @@ class Connection:
         parts = urlsplit(self.settings.get("storage_url") or STORAGE)
         target = f"{parts.hostname}:{parts.port or (80 if parts.scheme == 'http' else 443)}"
         if parts.scheme == "http":
-            return grpc.insecure_channel(target, options=_UNLIMITED)
+            return grpc.insecure_channel(target, options=_CHANNEL)
         roots = Path(self._authority).read_bytes() if self._authority else None
         token = AuthMetadataPlugin(self._credentials, self._token_request())
         credentials = grpc.composite_channel_credentials(
             grpc.ssl_channel_credentials(roots), grpc.metadata_call_credentials(token)
         )
-        return grpc.secure_channel(target, credentials, options=_UNLIMITED)
+        return grpc.secure_channel(target, credentials, options=_CHANNEL)
 
 
 class _Trusting(HTTPAdapter):
