@@ -12,10 +12,10 @@ import pyarrow as pa
 
 from headrace.aio import in_thread
 from headrace.clock import SystemClock
-from headrace.config import load_with_warnings, sync_to_json
+from headrace.config import load_with_warnings, sync_to_json, variables
 from headrace.connector import Spec
 from headrace.engines.embedded import EmbeddedEngine
-from headrace.errors import ConfigError, Finding, HeadraceError, QueryError, UsageError
+from headrace.errors import Finding, HeadraceError, QueryError, UsageError
 from headrace.ids import run_id
 from headrace.keep.keys import key_place
 from headrace.keep.vault import VALUE, Vault, variable
@@ -264,10 +264,7 @@ def _configured(role: str, name: str, connections: Mapping[str, Connection]) -> 
 @asynccontextmanager
 async def opened(base: Path, env: Mapping[str, str]) -> AsyncIterator[App]:
     """Read the project in ``base`` and open it. Raises `ConfigError` and what opening the store raises."""
-    try:
-        project, doubts = load_with_warnings(base, env, specs())
-    except ConfigError as error:
-        project, doubts = load_with_warnings(base, await _with_kept(error, base, env), specs())
+    project, doubts = load_with_warnings(base, await _environment(base, env), specs())
     async with opened_vault(base, env) as (store, vault):
         http = AiohttpClient()
         try:
@@ -296,15 +293,13 @@ async def opened_vault(base: Path, env: Mapping[str, str]) -> AsyncIterator[tupl
         await store.close()
 
 
-async def _with_kept(error: ConfigError, base: Path, env: Mapping[str, str]) -> Mapping[str, str]:
-    """The environment, and the variables it lacks that the vault keeps. Raises ``error`` where that is of no help."""
-    lacking = {finding.value[2:-1] for finding in error.findings if finding.code == "missing_variable"}  # ${NAME}
+async def _environment(base: Path, env: Mapping[str, str]) -> Mapping[str, str]:
+    """The environment; and what the vault keeps of the variables that it lacks and the configuration mentions."""
+    lacking = variables(base) - env.keys()
     places = Places.of(base, env)
     if not lacking or not (places.database_url or (places.home / "store.sqlite").exists()):
-        raise error
+        return env
     async with opened_vault(base, env) as (_, vault):
-        kept = {name: await vault.get(variable(name), VALUE) for name in sorted(lacking)}
-    found = {name: secret.reveal() for name, secret in kept.items() if secret is not None}
-    if not found:
-        raise error
-    return {**env, **found}
+        kept = lacking & {record.removeprefix(variable("")) for record in await vault.records()}
+        found = {name: await vault.get(variable(name), VALUE) for name in sorted(kept)}
+    return {**env, **{name: secret.reveal() for name, secret in found.items() if secret is not None}}

@@ -63,6 +63,15 @@ def test_the_environment_has_precedence(
     assert headrace("runs").code == 0
 
 
+def test_a_kept_secret_goes_before_a_default(headrace: Headrace, typed: io.StringIO) -> None:
+    """`${NAME:-default}` takes the variable, then the kept secret, then the default."""
+    (headrace.folder / "headrace.yaml").write_text(WANTED.replace("${CRM_KEY}", "${CRM_KEY:-has a blank}"))
+    assert headrace("runs").code == 3  # the default is no good key
+    put(typed, "kept-key")
+    headrace("secret", "set", "CRM_KEY")
+    assert headrace("runs").code == 0
+
+
 @pytest.mark.parametrize(("name", "text"), [("CRM_KEY", ""), ("no-name", "x"), ("1X", "x")])
 def test_what_cannot_be_kept_is_told(headrace: Headrace, typed: io.StringIO, name: str, text: str) -> None:
     """An empty value, and a name that no ${…} can hold, are mistakes of the command."""

@@ -6,6 +6,7 @@
 Nothing stops at the first mistake: each step reports into one `Report` and goes on.
 """
 
+from headrace.config.files import variables
 from headrace.config.project import load, load_with_warnings
 from headrace.config.stored import sync_from_json, sync_to_json
 from headrace.config.syncs import LIMIT_FIELDS, OPTION_FIELDS, SYNC_FIELDS
@@ -18,4 +19,5 @@ __all__ = [
     "load_with_warnings",
     "sync_from_json",
     "sync_to_json",
+    "variables",
 ]

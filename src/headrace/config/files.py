@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from headrace.errors import Finding
 
 MAIN = "headrace.yaml"
 FOLDER = "headrace"
+_MENTIONED = re.compile(rb"\$\{([A-Za-z_][A-Za-z0-9_]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,12 @@ def read(base: Path) -> tuple[list[File], list[Finding]]:
         message = f"There is no {MAIN} in {base}. Run `headrace init` to make one, or go to the folder that has it."
         findings.append(Finding(MAIN, 1, "project", "", message, "no_configuration"))
     return files, findings
+
+
+def variables(base: Path) -> set[str]:
+    """The names of the variables that the files mention, be it in a comment."""
+    files, _ = read(base)
+    return {name.decode() for file in files for name in _MENTIONED.findall(file.data)}
 
 
 def read_query(base: Path, name: str) -> str:
