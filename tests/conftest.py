@@ -1,10 +1,15 @@
-"""What all tests share: which folders `make quick` leaves out."""
+"""What all tests share: which folders `make quick` leaves out, and that a CI run leaves out nothing."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Generator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
+
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 # They start servers, processes or whole runs: together they take minutes, and `make test` runs them all the same.
 _HERE = Path(__file__).parent
@@ -16,3 +21,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if any(item.path.is_relative_to(folder) for folder in _SLOW):
             item.add_marker(pytest.mark.slow)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that is skipped for want of a server proves nothing: in CI, where all is to be installed, it fails."""
+    return _unless_missing((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """The same for a module."""
+    return _unless_missing((yield))
+
+
+def _unless_missing(report: Report) -> Report:
+    if os.environ.get("CI") and report.skipped and "installed" in str(report.longrepr):
+        report.outcome = "failed"
+        report.longrepr = f"CI leaves out nothing, and this was: {report.longrepr}"
+    return report

@@ -22,11 +22,11 @@ from headrace.testing.server_contract import ServerContract
 from headrace.testing.source_contract import Typed
 from tests.emulators.process import Emulator
 
-pytest.importorskip("mssql_python")
+pytest.importorskip("mssql_python", reason="the extra `sqlserver` is not installed")
 try:
     ctypes.CDLL("libltdl.so.7")
 except OSError:
-    pytest.skip("the driver for SQL Server lacks libltdl7", allow_module_level=True)
+    pytest.skip("libltdl7, which the driver for SQL Server loads, is not installed", allow_module_level=True)
 
 Make = Callable[[Spec, Mapping[str, Any]], Source]
 PASSWORD = "reader's {secret};"
