@@ -36,6 +36,13 @@ SSH_TUNNEL = Field(
     ),
 )
 
+SEARCH_PATH = Field(
+    "schema",
+    "text",
+    "Schemas in which tables are found without a prefix, by commas (search_path).",
+    example="sales, public",
+)
+
 STATEMENT_TIMEOUT = Field(
     "statement_timeout", "number", "Seconds a query may run; 0: no limit.", default=3600, minimum=0
 )

@@ -8,7 +8,7 @@ from typing import Any
 from headrace.connector import Field, Spec
 from headrace.ports import Source, Tools
 from headrace.sources import libpq
-from headrace.sources.fields import SSH_TUNNEL, STATEMENT_TIMEOUT, TLS
+from headrace.sources.fields import SEARCH_PATH, SSH_TUNNEL, STATEMENT_TIMEOUT, TLS
 from headrace.sources.sql import SqlSource
 
 _FIELDS = (
@@ -26,12 +26,7 @@ _FIELDS = (
     *TLS,
     SSH_TUNNEL,
     STATEMENT_TIMEOUT,
-    Field(
-        "schema",
-        "text",
-        "Schemas in which tables are found without a prefix, by commas (search_path).",
-        example="sales, public",
-    ),
+    SEARCH_PATH,
     Field(
         "options",
         "map",

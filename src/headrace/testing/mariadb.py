@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,6 +13,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
+from headrace.testing.machine import free_port, give, server_user
+
+_USER = "mysql"
 _TRIES = 5  # another process may take the free port between our look and the server's start
 _START = 60  # seconds
 
@@ -83,7 +84,7 @@ class MariadbServer:
             raise RuntimeError("No MariaDB server here: mariadbd was not found. Install mariadb-server (apt).")
         self._folder = Path(tempfile.mkdtemp(prefix="headrace-mariadb-"))
         try:
-            self._own(self._folder)
+            give(self._folder, server_user(_USER))
             if self.tls:
                 self._certify(self.tls)
             self._initialise(binaries[0])
@@ -104,7 +105,7 @@ class MariadbServer:
             f"create user {self.user}@localhost identified by '{self.password}';\n"
             f"grant all on *.* to {self.user}@localhost with grant option;\n"
         )
-        self._own(setup)
+        give(setup, server_user(_USER))
         # In /tmp two that are made at the same moment would take each other's tables for their own.
         places = [f"--datadir={self._folder / 'data'}", f"--tmpdir={self._folder}"]
         # the folder of the programs' own messages is found beside them
@@ -132,7 +133,7 @@ class MariadbServer:
         options = [f"--{name}={value}" for name, value in settings.items()]
         log = self._folder / "log"
         for _ in range(_TRIES):
-            self.port = _free_port()
+            self.port = free_port()
             with log.open("ab") as output:
                 self._server = subprocess.Popen(
                     [program, "--no-defaults", *options, f"--port={self.port}", *_as_user()],
@@ -174,16 +175,10 @@ class MariadbServer:
             chain.write_bytes(b"".join(blob.bytes() for blob in certificate.cert_chain_pems))
             key.write_bytes(certificate.private_key_pem.bytes())
             if name == "server":
-                self._own(key)
+                give(key, server_user(_USER))
             key.chmod(0o600)
         files = {"ssl-cert": "server.pem", "ssl-key": "server.key", "ssl-ca": "ca.pem"}
         self._settings |= {name: str(self._folder / file) for name, file in files.items()}
-
-    def _own(self, path: Path) -> None:
-        user = _server_user()
-        if user is not None:
-            shutil.chown(path, user)
-        path.chmod(0o755 if path.is_dir() else 0o600)
 
     def _stop(self) -> None:
         if self._server is not None:
@@ -193,20 +188,5 @@ class MariadbServer:
 
 
 def _as_user() -> Sequence[str]:
-    user = _server_user()
+    user = server_user(_USER)
     return () if user is None else (f"--user={user}",)
-
-
-def _server_user() -> str | None:
-    """Whom the server runs as: MariaDB refuses root."""
-    if os.getuid() != 0:
-        return None
-    names = {entry.pw_name for entry in pwd.getpwall()}
-    return "mysql" if "mysql" in names else "nobody"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -18,6 +16,9 @@ from urllib.parse import quote
 
 import psycopg
 
+from headrace.testing.machine import free_port, give, server_user
+
+_USER = "postgres"
 _TRIES = 5  # another process may take the free port between our look and the server's start
 
 
@@ -106,7 +107,7 @@ class PostgresServer:
             raise RuntimeError("No PostgreSQL server here: initdb was not found. Install postgresql (apt).")
         self._folder = Path(tempfile.mkdtemp(prefix="headrace-pg-"))
         try:
-            self._own(self._folder)
+            give(self._folder, server_user(_USER))
             self._initialise(binaries)
             self._start(binaries)
         except BaseException:
@@ -171,7 +172,7 @@ class PostgresServer:
             self._folder / "log",
         ]
         for attempt in range(1, _TRIES + 1):
-            self.port = _free_port()
+            self.port = free_port()
             try:
                 self._run([*command, "--options", f"{options} -c port={self.port}", "start"])
                 return
@@ -186,7 +187,7 @@ class PostgresServer:
             assert binaries is not None
             subprocess.run(
                 [binaries / "pg_ctl", "--pgdata", self._data, "--mode=immediate", "stop"],
-                user=_server_user(),
+                user=server_user(_USER),
                 capture_output=True,
                 cwd="/",
             )
@@ -196,34 +197,13 @@ class PostgresServer:
         path = self._folder / name
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         path.chmod(0o600)
-        self._own(path)
+        give(path, server_user(_USER))
         return path
-
-    def _own(self, path: Path) -> None:
-        user = _server_user()
-        if user is not None:
-            shutil.chown(path, user)
-        path.chmod(0o755 if path.is_dir() else 0o600)
 
     def _run(self, command: Sequence[str | Path]) -> None:
         # pg_ctl's child inherits its streams: without a file of its own for them we would wait for its end
         with tempfile.TemporaryFile() as output:
-            done = subprocess.run(command, user=_server_user(), stdout=output, stderr=output, cwd="/")
+            done = subprocess.run(command, user=server_user(_USER), stdout=output, stderr=output, cwd="/")
             if done.returncode:
                 output.seek(0)
                 raise RuntimeError(f"{Path(command[0]).name} failed: {output.read().decode(errors='replace')}")
-
-
-def _server_user() -> str | None:
-    """Whom the server runs as: PostgreSQL refuses root."""
-    if os.getuid() != 0:
-        return None
-    names = {entry.pw_name for entry in pwd.getpwall()}
-    return "postgres" if "postgres" in names else "nobody"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -6,7 +6,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import threading
@@ -16,6 +15,8 @@ from pathlib import Path
 from types import TracebackType
 
 import asyncssh
+
+from headrace.testing.machine import free_port
 
 _TRIES = 5  # another process may take the free port between our look and the server's start
 _PATIENCE = 20.0  # seconds
@@ -79,7 +80,7 @@ class SshServer:
     def start(self) -> None:
         """Start the server, on the same port as before if there was one."""
         for attempt in range(1, _TRIES + 1):
-            port = self.port or _free_port()
+            port = self.port or free_port()
             if self._listens_on(port):
                 self.port = port
                 return
@@ -201,10 +202,3 @@ class SshServer:
 def _signal(pid: int, number: signal.Signals) -> None:
     with suppress(ProcessLookupError):  # ended by itself
         os.kill(pid, number)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
