@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib.util import find_spec
@@ -218,3 +221,18 @@ def test_the_store_moves_to_postgresql(tmp_path: Path, postgres: PostgresServer)
     shell.type("headrace reset people --to 1795466179")
     assert '"last_sync_time": 1795466179' in shell.type("headrace run people --json")
     assert not (tmp_path / ".headrace" / "store.sqlite").exists()
+
+
+def test_the_example_connector_passes_its_contract(tmp_path: Path) -> None:
+    """The connector that the page shows, and its test, are run as they stand there: as many pass as the page says."""
+    page = Page(HOW_TO / "write-a-connector.md")
+    connector, test = page.blocks("python")[:2]
+    (tmp_path / "ntfy.py").write_text(connector)
+    (tmp_path / "test_ntfy.py").write_text(test.replace("headrace.destinations.ntfy", "ntfy"))
+    [(_, expected)] = steps(page.blocks("console")[0])
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", ROOT / "pyproject.toml", "test_ntfy.py"],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, timeout=120,
+        check=False,
+    )  # fmt: skip
+    assert done.stdout.splitlines()[-1].partition(" in ")[0] == expected.partition(" in ")[0], done.stdout
