@@ -7,8 +7,9 @@ import re
 from base64 import b64encode
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 
+from headrace import exchange
 from headrace.ports import HttpReply, Reply, Verdict
 
 # No answer could be given now; the same request may well succeed later.
@@ -42,11 +43,17 @@ def retry_after(value: str | None, now: datetime) -> float | None:
 def discreet(reply: HttpReply, *secrets: str) -> HttpReply:
     """The answer with our secrets struck out, plain or escaped as in an address: its words go into messages.
 
-    Give a secret in every form in which it was sent: of Basic credentials also `basic`'s.
+    Give a secret in every form in which it was sent: of Basic credentials also `basic`'s. They are struck out of what
+    was noted of the exchange, too.
     """
     pattern = _pattern(secrets)
     if pattern is None:
         return reply
+    exchange.strike(reply, partial(_struck, pattern))
+    return _struck(pattern, reply)
+
+
+def _struck(pattern: re.Pattern[bytes], reply: HttpReply) -> HttpReply:
     headers = {name: pattern.sub(_DOTS, value.encode()).decode() for name, value in reply.headers.items()}
     return HttpReply(reply.status, headers, pattern.sub(_DOTS, reply.body))
 

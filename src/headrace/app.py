@@ -2,104 +2,65 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 
 from headrace.aio import in_thread
 from headrace.clock import SystemClock
-from headrace.config import load_with_warnings, sync_to_json, variables
-from headrace.connector import Spec
+from headrace.config import STORE, Written, assemble, sync_to_json
+from headrace.connectors import specs
+from headrace.definitions import Kind, Noted, same_spec
+from headrace.egress import trusted
 from headrace.engines.embedded import EmbeddedEngine
-from headrace.errors import Finding, HeadraceError, QueryError, UsageError
+from headrace.errors import ConfigError, Finding, HeadraceError, QueryError, UsageError
 from headrace.ids import run_id
-from headrace.keep.keys import key_place
-from headrace.keep.vault import VALUE, Vault, variable
-from headrace.model import Check, Connection, Problem, Project, Run, Sync
+from headrace.keep.vault import Vault
+from headrace.loader import Loader
+from headrace.model import Check, Connection, NewRun, Problem, Run, RunKind, Sync
+from headrace.net.guard import GuardedHttp
 from headrace.net.http import AiohttpClient
 from headrace.net.ssh_keys import SshKeys
 from headrace.net.ssh_loop import SshLoop
 from headrace.net.ssh_tunnels import SshTunnels
-from headrace.ports import Destination, NewRun, Source, Store, Tools
+from headrace.places import Places, opened_vault
+from headrace.ports import Destination, Http, Source, Tools
 from headrace.preview import Preview, preview
+from headrace.project import Project
 from headrace.query import relocated, render
 from headrace.run.job import House, Job
 from headrace.run.worker import Worker
-from headrace.stage import durable
 from headrace.stage.errorfiles import LocalErrorFiles
+from headrace.stage.journals import LocalJournals
 from headrace.stage.local import LocalStage
 from headrace.stage.locks import FileLocks
 from headrace.stage.seen import LocalSeenIds
-from headrace.store import open_store
+from headrace.store_port import Store
+from headrace.workshop import Workshop
 
-SOURCES = (
-    "postgresql", "mysql", "sqlserver", "snowflake", "bigquery", "redshift", "databricks", "clickhouse", "duckdb",
-    "sqlite", "files",
-)  # fmt: skip
-DESTINATIONS = ("customerio", "mixpanel", "segment", "webhook", "files", "workspace")
-
-
-class _Connectors(Mapping[tuple[str, str], Spec]):
-    """Every connector's declaration, by role and type; a connector is imported when it is first looked at."""
-
-    _rooms = (*(("source", name) for name in SOURCES), *(("destination", name) for name in DESTINATIONS))
-
-    def __getitem__(self, key: tuple[str, str]) -> Spec:
-        if key not in self._rooms:
-            raise KeyError(key)
-        spec: Spec = importlib.import_module("headrace.{}s.{}".format(*key)).SPEC
-        return spec
-
-    def __iter__(self) -> Iterator[tuple[str, str]]:
-        return iter(self._rooms)
-
-    def __len__(self) -> int:
-        return len(self._rooms)
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._rooms
-
-
-_connectors = _Connectors()
-
-
-def specs() -> Mapping[tuple[str, str], Spec]:
-    """Every connector's declaration, by (``source`` | ``destination``, type)."""
-    return _connectors
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Where a project lives: its folder, its state folder, and the address of its store."""
-
-    base: Path
-    home: Path
-    database_url: str | None = None
-
-    @classmethod
-    def of(cls, base: Path, env: Mapping[str, str]) -> Places:
-        home = env.get("HEADRACE_HOME")
-        return cls(base, Path(home).absolute() if home else base / ".headrace", env.get("HEADRACE_DATABASE_URL"))
+__all__ = ["App", "Places", "opened", "opened_vault", "specs"]
 
 
 class App:
     """One project, opened. Faces (command line, API) speak to this and to nothing below it."""
 
     def __init__(
-        self,
-        project: Project,
-        places: Places,
-        store: Store,
-        vault: Vault,
-        http: AiohttpClient,
-        doubts: Sequence[Finding] = (),
+        self, places: Places, store: Store, vault: Vault, loader: Loader, http: Http, guarded: Http | None = None
     ) -> None:
-        self.project, self.places, self.store, self.vault = project, places, store, vault
-        self.doubts = doubts  # what is allowed in the configuration, and yet may not be meant
+        self.places, self.store, self.vault, self.loader = places, store, vault, loader
+        self.project = Project({}, {}, {})  # until the first `reload`; replaced as a whole by each
+        self.doubts: tuple[Finding, ...] = ()  # what is allowed in the configuration, and yet may not be meant
+        self.generation = -1  # of the store, at which the project stands
+        self.versions: dict[str, int] = {}  # of each sync, see `headrace.definitions.Version`
+        self.http = http  # for addresses that stand in files
+        self.guarded = guarded or http  # for addresses that were given over the API
+        self._reloading = asyncio.Lock()
+        self._said: dict[str, Sync] = {}  # the syncs whose versions are noted
+        self.workshop = Workshop(self)
         self.clock = SystemClock()
         self.errors = LocalErrorFiles(places.home / "errors")
         self.seen = LocalSeenIds(places.home / "seen")
@@ -107,25 +68,98 @@ class App:
         self.locks = FileLocks(places.home / "locks")
         self._tools = Tools(http, self.clock, places.home, places.base)
         self._ssh = SshLoop()
+        self.journals = LocalJournals(places.home / "journal", store, self.clock)
         house = House(
-            store, self.stage, self.errors, self.seen, self.locks, self.clock, self.open_source, self.open_destination
-        )
+            store, self.stage, self.errors, self.seen, self.locks, self.clock, self.open_source, self.open_destination,
+            kept_calls=self._kept_calls, journals=self.journals,
+        )  # fmt: skip
         self._worker = Worker(house)
         self.engine = EmbeddedEngine(self._worker)
+
+    # ---------------------------------------------------------------------------------------------------- the project
+
+    async def reload(self, *, files: bool = False) -> None:
+        """Read the store's definitions again, and with ``files`` those too; runs in flight keep what they began with.
+
+        Raises `ConfigError` for what is wrong in the files; the project stays as it was then.
+        """
+        async with self._reloading:
+            loaded = await self.loader.read(files=files)
+            self.versions = await self._note(loaded.project)
+            self.project, self.doubts, self.generation = loaded.project, loaded.doubts, loaded.generation
+            service = self.project.service
+            self.journals.seconds, self.journals.size = service.journal_seconds, service.journal_bytes
+
+    async def reload_if_changed(self) -> bool:
+        """Reload where somebody, here or in another process, has changed what the store holds since.
+
+        Where our files need what somebody has taken away, the project stays as it was and `doubts` says why.
+        """
+        generation = await self.store.generation()
+        if generation == self.generation:
+            return False
+        try:
+            await self.reload()
+        except ConfigError as error:
+            self.generation, self.doubts = generation, error.findings
+        return True
+
+    async def _note(self, project: Project) -> dict[str, int]:
+        """The version of each sync; those that say something new get their next one."""
+        said = {name: replace(sync, origin="") for name, sync in project.syncs.items()}
+        changed = {name: self._noted_as(project.syncs[name]) for name in said if said[name] != self._said.get(name)}
+        newest = await self.store.newest_versions(list(changed)) if changed else {}
+        new = [
+            each for name, each in changed.items() if name not in newest or not same_spec(newest[name].spec, each.spec)
+        ]
+        versions = {name: version for name, version in self.versions.items() if name in said}
+        versions |= {name: version.version for name, version in newest.items()}
+        versions |= await self.store.note_versions(new) if new else {}
+        self._said = said
+        return versions
+
+    def _kept_calls(self) -> int:
+        service = self.project.service
+        return service.kept_calls if service.preview else 0
+
+    def _noted_as(self, sync: Sync) -> Noted:
+        held = self.loader.stored.get((Kind.SYNC, sync.name)) if sync.origin.startswith(f"{STORE}:") else None
+        at, by = (held.updated_at, held.updated_by) if held else (self.clock.now(), f"file:{_file_of(sync)}")
+        return Noted(sync.name, sync_to_json(sync), at, by)
 
     # -------------------------------------------------------------------------------------------------- connectors
 
     def open_source(self, name: str) -> Source:
-        connection = _configured("source", name, self.project.sources)
-        make = specs()["source", connection.type].source
-        assert make is not None
-        return make(connection.settings, replace(self._tools, tunnels=self.tunnels(name)))
+        return self._source(self._configured(Kind.SOURCE, name, self.project.sources))
 
     def open_destination(self, name: str) -> Destination:
-        connection = _configured("destination", name, self.project.destinations)
+        return self._destination(self._configured(Kind.DESTINATION, name, self.project.destinations))
+
+    def _source(self, connection: Connection) -> Source:
+        make = specs()["source", connection.type].source
+        assert make is not None
+        return make(connection.settings, replace(self._tools_for(connection), tunnels=self.tunnels(connection.name)))
+
+    def _destination(self, connection: Connection) -> Destination:
         make = specs()["destination", connection.type].destination
         assert make is not None
-        return make(connection.settings, self._tools)
+        return make(connection.settings, self._tools_for(connection))
+
+    def _tools_for(self, connection: Connection) -> Tools:
+        """Addresses that an operator wrote into a file are trusted; those that were given over the API are judged."""
+        return self._tools if trusted(connection.origin) else replace(self._tools, http=self.guarded)
+
+    def _configured(self, kind: Kind, name: str, connections: Mapping[str, Connection]) -> Connection:
+        """A configured connection. Raises `ConfigError` for a broken one, and `HeadraceError` for one that is gone."""
+        if name in connections:
+            return connections[name]
+        if findings := self.project.broken.get((kind, name)):
+            raise ConfigError(findings)
+        raise HeadraceError(
+            f"The interrupted run needs the {kind} {name!r}, which is not configured any more. Configure it again, or "
+            "discard the run: headrace run SYNC --fresh",
+            code=f"unknown_{kind}",
+        )
 
     def ssh_keys(self, source: str) -> SshKeys:
         """The SSH keys of a source."""
@@ -137,30 +171,36 @@ class App:
 
     async def check(self, role: str, name: str) -> Check:
         """Check one configured source or destination."""
-        opened = self.open_source(name) if role == "source" else self.open_destination(name)
-        try:
-            return await opened.check()
-        finally:
-            await opened.close()
+        return await _checked(self.open_source(name) if role == "source" else self.open_destination(name))
+
+    async def check_connection(self, role: str, connection: Connection) -> Check:
+        """Check a source or destination that need not be configured."""
+        return await _checked(self._source(connection) if role == "source" else self._destination(connection))
 
     async def close(self) -> None:
         """End what still runs in the background."""
         await in_thread(self._ssh.close)
 
     def sync(self, name: str) -> Sync:
-        """A sync by its name. Raises `UsageError` that lists the known ones."""
-        try:
+        """A sync by its name. Raises `UsageError` that lists the known ones, and `ConfigError` for a broken one."""
+        if name in self.project.syncs:
             return self.project.syncs[name]
-        except KeyError:
-            known = ", ".join(sorted(self.project.syncs)) or "none"
-            raise UsageError(f"There is no sync {name!r}. The syncs are: {known}.", code="unknown_sync") from None
+        if findings := self.project.broken.get((Kind.SYNC, name)):
+            raise ConfigError(findings)
+        known = ", ".join(sorted(self.project.syncs)) or "none"
+        raise UsageError(f"There is no sync {name!r}. The syncs are: {known}.", code="unknown_sync")
 
     async def preview(self, name: str, *, limit: int = 10, last_sync_time: int | None = None) -> Preview:
         """Run a sync's query and map its first rows; nothing is sent and no state moves.
 
         ``last_sync_time`` defaults to 0: everything the first run would send.
         """
-        sync = self.sync(name)
+        return await self.preview_of(self.sync(name), limit=limit, last_sync_time=last_sync_time)
+
+    async def preview_of(self, sync: Sync, *, limit: int = 10, last_sync_time: int | None = None) -> Preview:
+        """The same for a sync that need not be configured; its source must be."""
+        if sync.call is None:
+            raise _received_only(sync, "no query to preview. See what came in: Data In")
         cursor = max(0, (last_sync_time or 0) - sync.lookback)
         sql = render(sync.query, last_sync_time=cursor, limit=sync.limits.query)
         source = self.open_source(sync.source)
@@ -181,14 +221,20 @@ class App:
         live = await self.store.live_run(name)
         if live is not None and not fresh:
             return live
+        if sync.call is None:
+            raise _received_only(sync, "nothing to start. `headrace serve` delivers calls as they come")
         if live is not None:
             await self.discard(live, Problem("discarded", "The run was interrupted and discarded for a fresh one."))
         state = await self.store.sync_state(name)
+        return await self.store.create_run(self.new_run(sync, trigger, cursor=state.cursor))
+
+    def new_run(self, sync: Sync, trigger: str, *, cursor: int = 0, kind: RunKind = "query") -> NewRun:
+        """A run of a sync as it is now, to be recorded."""
         now = self.clock.now()
-        new = NewRun(
-            run_id(now, self.clock.random()), name, trigger, state.cursor, sync_to_json(sync), sync.destinations, now
-        )
-        return await self.store.create_run(new)
+        return NewRun(
+            run_id(now, self.clock.random()), sync.name, trigger, cursor, sync_to_json(sync), sync.destinations, now,
+            kind, self.versions.get(sync.name),
+        )  # fmt: skip
 
     async def carry(self, run: Run, watch: Callable[[Job], None] = lambda _: None) -> Run:
         """Carry a run to its end, or until its job is told to stop."""
@@ -250,56 +296,42 @@ class App:
         await self.seen.forget(int(self.clock.now().timestamp()) - longest)
 
 
-def _configured(role: str, name: str, connections: Mapping[str, Connection]) -> Connection:
-    """A configured connection. Raises `HeadraceError` for one that only an interrupted run remembers."""
-    if name not in connections:
-        raise HeadraceError(
-            f"The interrupted run needs the {role} {name!r}, which is not configured any more. Configure it again, or "
-            "discard the run: headrace run SYNC --fresh",
-            code=f"unknown_{role}",
-        )
-    return connections[name]
+def _file_of(sync: Sync) -> str:
+    return sync.origin.rpartition(":")[0]
+
+
+async def _checked(opened: Source | Destination) -> Check:
+    try:
+        return await opened.check()
+    finally:
+        await opened.close()
+
+
+def _received_only(sync: Sync, what: str) -> UsageError:
+    """For a sync whose source is of type `http`."""
+    return UsageError(f"Programs send calls to the source of {sync.name!r}: there is {what}.", code="received_only")
 
 
 @asynccontextmanager
-async def opened(base: Path, env: Mapping[str, str]) -> AsyncIterator[App]:
-    """Read the project in ``base`` and open it. Raises `ConfigError` and what opening the store raises."""
-    project, doubts = load_with_warnings(base, await _environment(base, env), specs())
+async def opened(base: Path, env: Mapping[str, str], *, need_files: bool = True) -> AsyncIterator[App]:
+    """Read the project in ``base`` and open it. Raises `ConfigError` and what opening the store raises.
+
+    Without ``need_files`` a folder without files is an empty project.
+    """
+    places, written = Places.of(base, env), Written(base)
+    if not places.has_store():  # what is wrong is said before anything is made
+        assemble(written, env, specs(), need_files=need_files)
     async with opened_vault(base, env) as (store, vault):
-        http = AiohttpClient()
+        http, guarded = AiohttpClient(), GuardedHttp(lambda: app.project.service.egress_allow)
         try:
-            app = App(project, Places.of(base, env), store, vault, http, tuple(doubts))
+            loader = Loader(written, env, store, vault, need_files=need_files)
+            app = App(places, store, vault, loader, http, guarded)
             try:
+                await app.reload()
                 await app.tidy()
                 yield app
             finally:
                 await app.close()
         finally:
+            await guarded.close()
             await http.close()
-
-
-@asynccontextmanager
-async def opened_vault(base: Path, env: Mapping[str, str]) -> AsyncIterator[tuple[Store, Vault]]:
-    """Open the store of the project in ``base``, whatever its configuration, and the vault over it."""
-    places = Places.of(base, env)
-    try:
-        places.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise durable.failed(places.home, error) from error
-    store = await open_store(places.home, places.database_url)
-    try:
-        yield store, Vault(store, key_place(env, places.home))
-    finally:
-        await store.close()
-
-
-async def _environment(base: Path, env: Mapping[str, str]) -> Mapping[str, str]:
-    """The environment; and what the vault keeps of the variables that it lacks and the configuration mentions."""
-    lacking = variables(base) - env.keys()
-    places = Places.of(base, env)
-    if not lacking or not (places.database_url or (places.home / "store.sqlite").exists()):
-        return env
-    async with opened_vault(base, env) as (_, vault):
-        kept = lacking & {record.removeprefix(variable("")) for record in await vault.records()}
-        found = {name: await vault.get(variable(name), VALUE) for name in sorted(kept)}
-    return {**env, **{name: secret.reveal() for name, secret in found.items() if secret is not None}}

@@ -44,3 +44,5 @@ class Spec:
     destination: Callable[[Mapping[str, Any], Tools], Destination] | None = None
     validate: Callable[[Mapping[str, Any]], list[tuple[str, str]]] | None = None
     """Rules between fields: (field name, what is wrong and how to mend it) for each that is broken."""
+    receives: bool = False
+    """A source to which programs send calls: there is nothing to query, and each call names its own kind."""

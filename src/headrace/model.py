@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 
 class CallKind(StrEnum):
@@ -40,6 +40,10 @@ class RunState(StrEnum):
     @property
     def live(self) -> bool:
         return self in (RunState.QUEUED, RunState.EXTRACTING, RunState.DELIVERING)
+
+
+RunKind = Literal["query", "resend", "received"]
+"""Where a run's rows come from: its query; the failed rows of another run, which moves no cursor; journals of calls."""
 
 
 class Secret:
@@ -121,7 +125,7 @@ class Sync:
 
     name: str
     source: str
-    call: CallKind
+    call: CallKind | None  # None: the source is of type `http`, and each call names its own kind
     query: str
     destinations: tuple[str, ...]
     description: str = ""
@@ -130,18 +134,10 @@ class Sync:
     enabled: bool = True
     lookback: int = 0  # seconds taken off last_sync_time
     deduplicate_for: int = 12 * 3600  # seconds after receipt during which a messageId is not delivered again; 0: never
+    retry_failed: bool = False  # rows that a destination refused are read and sent again by the next runs
     options: MapOptions = field(default_factory=MapOptions)
     limits: RowLimits = field(default_factory=RowLimits)
     origin: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Project:
-    """One configuration, read and valid."""
-
-    sources: Mapping[str, Connection]
-    destinations: Mapping[str, Connection]
-    syncs: Mapping[str, Sync]
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +197,8 @@ class Run:
     sync: str
     state: RunState
     attempt: int  # fencing: grows each time a worker takes the run up
-    trigger: str  # manual | schedule | …
-    call: CallKind
+    trigger: str  # manual | schedule | after | full | resend | received
+    call: CallKind | None  # None: each call names its own kind
     cursor: int  # the last_sync_time this run's query saw, Unix seconds
     as_of: int | None  # the source's clock just before the query: the next last_sync_time
     spec: Mapping[str, Any]  # the sync as it was when the run began (JSON)
@@ -216,6 +212,34 @@ class Run:
     problem: Problem | None = None
     warnings: tuple[str, ...] = ()
     cancel_requested: bool = False
+    kind: RunKind = "query"
+    version: int | None = None  # of the sync, see `headrace.definitions.Version`
+    due: datetime | None = None  # the due time that this run is for
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """A run that is to be recorded. ``cursor`` is the last_sync_time its query will see."""
+
+    id: str
+    sync: str
+    trigger: str
+    cursor: int
+    spec: Mapping[str, Any]
+    destinations: tuple[str, ...]
+    created_at: datetime
+    kind: RunKind = "query"
+    version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunFilter:
+    """Which runs to list. Empty: all."""
+
+    syncs: tuple[str, ...] = ()
+    states: tuple[RunState, ...] = ()
+    triggers: tuple[str, ...] = ()
+    failed_rows: bool = False  # only those with rows that were not delivered
 
 
 @dataclass(frozen=True, slots=True)

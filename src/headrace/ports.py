@@ -1,4 +1,4 @@
-"""The ports: what the engine asks of sources, destinations, the store, the stage and the clock.
+"""The ports: what the engine asks of sources, destinations, the stage and the clock. The store's: `store_port`.
 
 The engine owns retries, rate limits, splitting, concurrency, metrics and secrets; an adapter holds only its own
 knowledge. Rules that bind both sides:
@@ -23,10 +23,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from headrace.access import NoTunnels, SealedStore, Tunnels
+from headrace.access import NoTunnels, Tunnels
 from headrace.calls.batch import CallsBatch
 from headrace.calls.textjoin import joined
-from headrace.model import Check, Delivery, Failure, Part, Problem, Run, RunState, Secret, SyncState
+from headrace.model import Check, Delivery, Failure, Secret
 
 # --------------------------------------------------------------------------------------------------------- sources
 
@@ -206,107 +206,6 @@ class Http(Protocol):
     ) -> HttpReply:
         """One request. Raises `Unreachable` with a sentence that names host, port and cause."""
         ...
-
-
-# ------------------------------------------------------------------------------------------- the store (the ledger)
-
-
-@dataclass(frozen=True, slots=True)
-class NewRun:
-    id: str
-    sync: str
-    trigger: str
-    cursor: int
-    spec: Mapping[str, Any]
-    destinations: tuple[str, ...]
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Staged:
-    """What is known once the whole result is staged: recorded in one transaction, then delivering begins."""
-
-    as_of: int
-    columns: tuple[tuple[str, str], ...]
-    warnings: tuple[str, ...]
-    deliveries: Sequence[Delivery]  # one for each part × destination; duplicates already marked in ``outcomes``
-
-
-class Store(SealedStore, Protocol):
-    """The ledger: the one truth about what happened. Every verb is one transaction and durable when it returns.
-
-    Verbs that take ``attempt`` raise `Fenced` and change nothing when the run has been taken up since, or has ended.
-    """
-
-    async def open(self) -> None:
-        """Connect and bring the schema up to date; refuses a schema newer than this program."""
-        ...
-
-    async def sync_state(self, sync: str) -> SyncState: ...
-
-    async def set_cursor(self, sync: str, cursor: int) -> None: ...
-
-    async def set_enabled(self, sync: str, enabled: bool) -> None: ...
-
-    async def create_run(self, new: NewRun) -> Run:
-        """Record a queued run. Raises `RunLive` when the sync has a live one (a unique index decides)."""
-        ...
-
-    async def record_skip(self, new: NewRun, reason: str) -> Run:
-        """Record a run that did not start because the previous one still ran: state ``skipped``, ended at once."""
-        ...
-
-    async def run(self, run_id: str) -> Run | None: ...
-
-    async def live_run(self, sync: str) -> Run | None: ...
-
-    async def runs(self, sync: str | None = None, limit: int = 50) -> list[Run]:
-        """The newest first."""
-        ...
-
-    async def take(self, run_id: str, now: datetime) -> int:
-        """Take a live run up: the attempt grows by one and is returned. Sets ``started_at`` the first time."""
-        ...
-
-    async def extract_anew(self, run_id: str, attempt: int) -> None:
-        """State ``extracting``; forget the parts of an earlier, unfinished extraction."""
-        ...
-
-    async def add_parts(self, run_id: str, attempt: int, parts: Sequence[Part]) -> None: ...
-
-    async def staged(self, run_id: str, attempt: int, staged: Staged) -> None:
-        """State ``delivering``, with the deliveries still to be made."""
-        ...
-
-    async def parts(self, run_id: str) -> list[Part]: ...
-
-    async def deliveries(self, run_id: str, destination: str | None = None) -> list[Delivery]: ...
-
-    async def settle(self, run_id: str, attempt: int, deliveries: Sequence[Delivery]) -> None:
-        """Record outcomes: each `Delivery` replaces the one of the same part and destination."""
-        ...
-
-    async def finish(
-        self, run_id: str, attempt: int, state: RunState, now: datetime, problem: Problem | None = None
-    ) -> Run:
-        """End the run. ``succeeded`` and ``partial`` move the sync's cursor to ``as_of`` and its columns along."""
-        ...
-
-    async def abandon(self, run_id: str, now: datetime, problem: Problem) -> Run:
-        """End a live run that nobody works on, as ``cancelled``, whatever its attempt."""
-        ...
-
-    async def request_cancel(self, run_id: str) -> bool:
-        """Ask for a live run to stop; False if it had already ended."""
-        ...
-
-    async def cancel_requested(self, run_id: str) -> bool: ...
-
-    async def error_files(self, run_id: str) -> list[str]:
-        """Names of all error files of the run that the ledger knows, in order."""
-        ...
-
-    async def close(self) -> None: ...
 
 
 # ------------------------------------------------------------------------------------------ the stage, and the clock

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping as AnyMapping
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 
+from headrace.calls.batch import CallsBatch
 from headrace.calls.mapping import Mapping, rows_json
 from headrace.model import Failure, Sync
 
@@ -31,6 +32,7 @@ class Preview:
     columns: Sequence[tuple[str, str]]
     rows: Sequence[PreviewRow]
     warnings: Sequence[str]
+    calls: CallsBatch | None = field(default=None, repr=False)  # those of the rows that have one, to be encoded
 
 
 def preview(sync: Sync, table: pa.Table, as_of: int, notes: Sequence[str] = ()) -> Preview:
@@ -40,6 +42,7 @@ def preview(sync: Sync, table: pa.Table, as_of: int, notes: Sequence[str] = ()) 
     """
     batches = table.combine_chunks().to_batches()
     batch = batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
+    assert sync.call is not None, "calls that were received have no query to preview"
     mapping = Mapping(batch.schema, sync.call, sync.options, sync.limits)
     mapped = mapping.map(batch, 1, _RUN, as_of)
     numbers = mapped.calls.columns.column("row").to_pylist()
@@ -52,7 +55,7 @@ def preview(sync: Sync, table: pa.Table, as_of: int, notes: Sequence[str] = ()) 
         for number, text in enumerate(texts, start=1)
     ]
     columns = [(column.name, str(column.type)) for column in mapping.columns]
-    return Preview(columns, rows, [*mapping.warnings, *notes, *mapped.notes])
+    return Preview(columns, rows, [*mapping.warnings, *notes, *mapped.notes], mapped.calls)
 
 
 def _in_order(values: dict[str, Any], mapping: Mapping) -> dict[str, Any]:

@@ -89,6 +89,8 @@ def told_by(headrace: Headrace) -> bytes:
 
 def write(headrace: Headrace, source: Mapping[str, Any], destination: Mapping[str, Any]) -> None:
     sync = {"source": "planted", "call": "track", "query": QUERY.replace("3", "'Ordered' AS event, 3")}
+    if specs()["source", source["type"]].receives:
+        sync = {"source": "planted"}
     config = {
         "sources": {"planted": source},
         "destinations": {"planted": destination},

@@ -14,8 +14,8 @@ import pytest
 from headrace.app import App, opened
 from headrace.config import sync_to_json
 from headrace.errors import SourceError
-from headrace.model import Check, Failure, Problem, Run, RunState
-from headrace.ports import NewRun, Reply, Verdict
+from headrace.model import Check, Failure, NewRun, Problem, Run, RunState
+from headrace.ports import Reply, Verdict
 from headrace.run.job import Job
 from headrace.store import SqlStore
 from headrace.testing.fakes import FakeDestination, FakeSource, Sent, World, numbered

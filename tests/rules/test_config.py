@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from headrace import schedule
 from headrace.config import SYNC_FIELDS, load, load_with_warnings, nodes, sync_from_json, sync_to_json
 from headrace.errors import ConfigError
-from headrace.model import CallKind, Connection, MapOptions, Project, RowLimits, Secret, Sync
+from headrace.model import CallKind, Connection, MapOptions, RowLimits, Secret, Sync
+from headrace.project import Project
 from tests.rules.connectors import SPECS, project
 
 GOOD = """\
@@ -226,7 +227,7 @@ def test_the_template_is_well(tmp_path: Path) -> None:
     made = load(project(tmp_path, TEMPLATE), TEMPLATE_ENV, SPECS)
     assert {one.type for one in made.sources.values()} == {"postgresql"}
     assert {one.type for one in made.destinations.values()} == {"workspace", "customerio"}
-    assert [one.call.value for one in made.syncs.values()] == ["identify", "track", "group"]
+    assert [one.call for one in made.syncs.values()] == ["identify", "track", "group"]
     with pytest.raises(ConfigError) as raised:
         load(tmp_path, {}, SPECS)
     assert sorted(one.message.split()[3] for one in raised.value.findings) == sorted(TEMPLATE_ENV)

@@ -16,21 +16,22 @@ from hypothesis import strategies as st
 from headrace.errors import QueryError, SourceError, StageFull
 from headrace.model import CallKind, Failure, RowLimits, RunState, SyncState
 from headrace.ports import Reply
-from headrace.run.extract import _parts, changes
+from headrace.run.intake import recut
 from headrace.run.job import Job
+from headrace.run.rows_query import changes
 from headrace.testing.fakes import FakeDestination, World, numbered
 from headrace.testing.simulation import BEGIN, simulate
 from tests.run.worlds import opened, simulated
 
 
-async def recut(batches: list[pa.RecordBatch], rows: int, size: int) -> list[pa.RecordBatch]:
+async def recut_all(batches: list[pa.RecordBatch], rows: int, size: int) -> list[pa.RecordBatch]:
     """A list of batches, re-cut into parts."""
 
     async def stream() -> AsyncIterator[pa.RecordBatch]:
         for batch in batches:
             yield batch
 
-    return [part async for part in _parts(stream(), rows, size)]
+    return [part async for part in recut(stream(), rows, size)]
 
 
 @given(st.lists(st.integers(0, 12), min_size=1, max_size=12), st.integers(1, 10), st.integers(1, 200))
@@ -39,7 +40,7 @@ def test_recutting_keeps_rows_and_order(sizes: list[int], rows: int, size: int) 
     """Whatever the source's batches, parts hold the same rows in order, none more than ``rows``, none empty."""
     numbers = iter(range(sum(sizes)))
     batches = [pa.record_batch({"n": pa.array([next(numbers) for _ in range(n)], pa.int64())}) for n in sizes]
-    parts = simulate(recut(batches, rows, size))
+    parts = simulate(recut_all(batches, rows, size))
     assert [n for part in parts for n in part.column("n").to_pylist()] == list(range(sum(sizes)))
     assert all(0 < part.num_rows <= rows for part in parts) or sum(sizes) == 0
     assert len(parts) >= 1
@@ -51,7 +52,7 @@ def test_recutting_keeps_rows_and_order(sizes: list[int], rows: int, size: int) 
 def test_recutting_by_bytes(sizes: list[int], size: int) -> None:
     """A part ends with the batch in which it reaches ``size`` bytes: all but the last reach it, none by far."""
     batches = [pa.record_batch({"n": pa.array([0] * n, pa.int64())}) for n in sizes]
-    parts = simulate(recut(batches, 1_000, size))
+    parts = simulate(recut_all(batches, 1_000, size))
     assert all(part.nbytes >= size for part in parts[:-1])
     assert all(part.nbytes < size + 5 * 8 for part in parts)
 
@@ -60,9 +61,9 @@ def test_recutting_by_bytes(sizes: list[int], size: int) -> None:
 async def test_recutting_to_full_parts() -> None:
     """Many small batches become parts of exactly ``rows`` rows and one rest; a large one is cut."""
     one = pa.record_batch({"n": list(range(7))})
-    many = await recut([one] * 10, 16, 1 << 30)
+    many = await recut_all([one] * 10, 16, 1 << 30)
     assert [part.num_rows for part in many] == [16, 16, 16, 16, 6]
-    large = await recut([pa.record_batch({"n": list(range(40))})], 16, 1 << 30)
+    large = await recut_all([pa.record_batch({"n": list(range(40))})], 16, 1 << 30)
     assert [part.num_rows for part in large] == [16, 16, 8]
 
 

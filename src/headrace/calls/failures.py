@@ -1,8 +1,8 @@
-"""Failed rows as a table: what error files hold and `headrace errors` prints."""
+"""Failed rows as a table: what error files hold and `headrace errors` prints, and what can be sent again."""
 
 from __future__ import annotations
 
-import json
+import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from headrace.calls.batch import CallsBatch
+from headrace.calls.rowtext import row_texts
 from headrace.model import Failure
 
 SCHEMA = pa.schema(
@@ -24,6 +25,7 @@ SCHEMA = pa.schema(
         ("values", pa.large_string()),  # JSON object: column of the query → value
     ]
 )
+_ROWS = b"headrace.rows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,8 @@ class Failed:
     user_id: str | None = None
 
 
-def table(failed: Sequence[Failed]) -> pa.Table:
-    """The rows as a table of `SCHEMA`."""
+def table(failed: Sequence[Failed], rows: pa.Schema | None = None) -> pa.Table:
+    """The rows as a table of `SCHEMA`. ``rows`` is the query's own schema, where ``values`` are as it gave them."""
     columns = [
         [f.row for f in failed],
         [f.destination for f in failed],
@@ -51,7 +53,23 @@ def table(failed: Sequence[Failed]) -> pa.Table:
         [f.values for f in failed],
     ]
     arrays = [pa.array(values, kind) for values, kind in zip(columns, SCHEMA.types, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=SCHEMA)
+    schema = SCHEMA if rows is None else SCHEMA.with_metadata({_ROWS: base64.b64encode(rows.serialize())})
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def failed_of(failures: pa.Table) -> list[Failed]:
+    """What `table` was given."""
+    return [
+        Failed(f["row"], f["destination"], Failure(f["code"], f["message"], f["column"]), f["values"],
+               f["message_id"], f["user_id"])
+        for f in failures.to_pylist()
+    ]  # fmt: skip
+
+
+def schema_of_rows(failures: pa.Table) -> pa.Schema | None:
+    """The schema that the query gave the rows, if the table knows it."""
+    told = (failures.schema.metadata or {}).get(_ROWS)
+    return None if told is None else pa.ipc.read_schema(pa.py_buffer(base64.b64decode(told)))
 
 
 def of_calls(calls: CallsBatch, failures: Mapping[int, Failure], destination: str) -> list[Failed]:
@@ -59,17 +77,24 @@ def of_calls(calls: CallsBatch, failures: Mapping[int, Failure], destination: st
     positions = sorted(failures)
     if not positions:
         return []
-    columns = (calls.meta or {}).get("columns", [])
-    rows = calls.columns.column("row").take(pa.array(positions)).to_pylist()
-    found = []
-    for position, row, call in zip(positions, rows, calls.dicts(positions), strict=True):
-        values = json.dumps(row_values(call, columns), ensure_ascii=False)
-        found.append(Failed(row, destination, failures[position], values, call["messageId"], call.get("userId")))
-    return found
+    taken = calls.take(positions)
+    users = taken.column("user_id")
+    facts = zip(
+        positions,
+        taken.columns.column("row").to_pylist(),
+        row_texts(taken),
+        taken.columns.column("message_id").to_pylist(),
+        [None] * len(taken) if users is None else users.to_pylist(),
+        strict=True,
+    )
+    return [
+        Failed(row, destination, failures[position], values, message_id, user)
+        for position, row, values, message_id, user in facts
+    ]
 
 
 def row_values(call: Mapping[str, Any], columns: Sequence[Sequence[Any]]) -> dict[str, Any]:
-    """The row that a call was made from: each column's value, read back from where the mapping had put it.
+    """The row that a call was made from, to be looked at: each column's value, from where the mapping had put it.
 
     Identifiers come back as the numbers they were; a value that the mapping left out comes back as None.
     """

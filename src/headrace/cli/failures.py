@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from rich.table import Table
 from rich.text import Text
 
 from headrace.app import opened
-from headrace.calls.failures import SCHEMA
+from headrace.calls.failure_files import FORMATS, records
 from headrace.cli import show
 from headrace.cli.runs import chosen_run
 from headrace.errors import UsageError
 
 _SHOWN = 20
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 async def show_failures(project: Path, wanted: str, output: Path | None, json_output: bool) -> int:
@@ -36,28 +32,15 @@ async def show_failures(project: Path, wanted: str, output: Path | None, json_ou
             for failed in records(tables):
                 show.print_json_line(failed)
         else:
-            _print(run.id, tables)
+            print_failures(run.id, records(tables))
     return 0
 
 
-def records(tables: Iterator[pa.Table]) -> Iterator[dict[str, Any]]:
-    """Each failed row as `--json` tells it."""
-    for table in tables:
-        for record in table.to_pylist():
-            yield {
-                "row": record["row"],
-                "destination": record["destination"],
-                "code": record["code"],
-                "column": record["column"],
-                "message": record["message"],
-                "values": json.loads(record["values"]),
-            }
-
-
-def _print(run_id: str, tables: Iterator[pa.Table]) -> None:
-    shown: list[dict[str, Any]] = []
+def print_failures(run_id: str, failed: Iterable[Mapping[str, Any]]) -> None:
+    """How many rows failed where and why, and the first of them."""
+    shown: list[Mapping[str, Any]] = []
     groups: Counter[tuple[str, str]] = Counter()
-    for record in records(tables):
+    for record in failed:
         groups[record["destination"] or "all", record["code"]] += 1
         if len(shown) < _SHOWN:
             shown.append(record)
@@ -77,52 +60,27 @@ def _print(run_id: str, tables: Iterator[pa.Table]) -> None:
         show.out.print(Text(f"… and {sum(groups.values()) - len(shown):,} more. Write all with: -o failed.csv"))
 
 
-def _write(tables: Iterator[pa.Table], output: Path) -> None:
-    writers = {".csv": _write_csv, ".jsonl": _write_json, ".ndjson": _write_json, ".parquet": _write_parquet}
-    writer = writers.get(output.suffix.lower())
-    if writer is None:
+def format_of(output: Path) -> str:
+    """The format that a file's ending names. Raises `UsageError`."""
+    ending = {"ndjson": "jsonl"}.get(name := output.suffix.lower().removeprefix("."), name)
+    if ending not in FORMATS:
         raise UsageError(f"The file {str(output)!r} has no known ending. Use .csv, .jsonl, .ndjson or .parquet.")
+    return ending
+
+
+def _write(tables: Iterator[pa.Table], output: Path) -> None:
+    written, _ = FORMATS[format_of(output)]
+    count = 0
+
+    def counted() -> Iterator[pa.Table]:
+        nonlocal count
+        for table in tables:
+            count += table.num_rows
+            yield table
+
     try:
-        count = writer(tables, output)
+        with open(output, "wb") as file:
+            file.writelines(written(counted()))
     except OSError as error:
         raise UsageError(f"The file {str(output)!r} cannot be written: {error.strerror}.") from error
     show.err.print(Text(f"Wrote {count:,} failed row{'s' if count != 1 else ''} to {output}."))
-
-
-def _write_csv(tables: Iterator[pa.Table], output: Path) -> int:
-    """One column per column of the query, behind the reason; text that a spreadsheet would run is disarmed."""
-    count = 0
-    with open(output, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        for count, record in enumerate(records(tables), start=1):
-            if count == 1:
-                names = list(record["values"])
-                writer.writerow(["row", "destination", "code", "column", "message", *names])
-            reason = [record[name] for name in ("row", "destination", "code", "column", "message")]
-            writer.writerow([_cell(value) for value in [*reason, *(record["values"].get(n) for n in names)]])
-    return count
-
-
-def _cell(value: object) -> object:
-    if value is None or isinstance(value, int | float):
-        return value
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return "'" + text if text.startswith(_FORMULA) else text
-
-
-def _write_json(tables: Iterator[pa.Table], output: Path) -> int:
-    count = 0
-    with open(output, "w", encoding="utf-8") as file:
-        for record in records(tables):
-            file.write(json.dumps(record, ensure_ascii=False) + "\n")
-            count += 1
-    return count
-
-
-def _write_parquet(tables: Iterator[pa.Table], output: Path) -> int:
-    count = 0
-    with pq.ParquetWriter(output, SCHEMA, compression="zstd") as writer:
-        for table in tables:
-            writer.write_table(table.cast(SCHEMA))
-            count += table.num_rows
-    return count

@@ -15,6 +15,7 @@ import click
 from headrace import __version__
 from headrace.cli.command import as_json, run_async
 from headrace.cli.guard import guarded
+from headrace.cli.serve_commands import adopt, backup, restore, serve
 from headrace.cli.ssh_key_commands import ssh_key
 from headrace.cli.vault_commands import key, secret
 
@@ -170,8 +171,8 @@ def demo(folder: Path) -> None:
     sys.exit(run_async(run_demo(folder.absolute())))
 
 
-for group in (secret, key, ssh_key):
-    cli.add_command(group)
+for command in (secret, key, ssh_key, serve, backup, restore, adopt):
+    cli.add_command(command)
 
 
 def main() -> None:

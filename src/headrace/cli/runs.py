@@ -62,7 +62,7 @@ async def run_syncs(project: Path, names: Sequence[str], *, fresh: bool, quiet: 
     if json_output:
         show.print_json({"runs": [show.run_fact(run) for run in done]})
     else:
-        _tell(done)
+        show.print_done(done)
     return 0 if all(run.state in _GOOD for run in done) and len(done) == len(chosen) else 1
 
 
@@ -80,6 +80,8 @@ async def run_each(app: App, names: Sequence[str], *, fresh: bool = False, quiet
 async def _enabled(app: App) -> list[str]:
     chosen = []
     for sync in app.project.syncs.values():
+        if sync.call is None:  # its calls come over HTTP: there is nothing to start
+            continue
         state = await app.store.sync_state(sync.name)
         if sync.enabled if state.enabled is None else state.enabled:
             chosen.append(sync.name)
@@ -98,18 +100,6 @@ async def _one(app: App, name: str, fresh: bool, quiet: bool, interrupt: _Interr
 
     async with watch.shown():
         return await app.carry(begun, take)
-
-
-def _tell(done: Sequence[Run]) -> None:
-    if not done:
-        show.out.print(Text("Nothing to run: no sync is enabled."))
-        return
-    show.out.print(show.runs_table(done))
-    for run in done:
-        for line in show.problems(run):
-            show.out.print(line)
-        if run.state.live:
-            show.out.print(Text(f"{run.sync}: interrupted. Go on with: headrace run {run.sync}", "yellow"))
 
 
 async def list_runs(project: Path, sync: str | None, limit: int, json_output: bool) -> int:

@@ -66,7 +66,7 @@ def run_fact(run: Run) -> dict[str, Any]:
         "id": run.id,
         "sync": run.sync,
         "state": run.state.value,
-        "call": run.call.value,
+        "call": run.call.value if run.call else None,
         "trigger": run.trigger,
         "extracted": run.extracted,
         "last_sync_time": run.cursor,
@@ -216,3 +216,16 @@ def _derived(message_id: object) -> bool:
 def _short(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 200 else text[:199] + "…"
+
+
+def print_done(done: Sequence[Run]) -> None:
+    """What became of runs that were just carried, and how to go on where one was interrupted."""
+    if not done:
+        out.print(Text("Nothing to run: no sync is enabled."))
+        return
+    out.print(runs_table(done))
+    for run in done:
+        for line in problems(run):
+            out.print(line)
+        if run.state.live:
+            out.print(Text(f"{run.sync}: interrupted. Go on with: headrace run {run.sync}", "yellow"))

@@ -4,46 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.text import Text
 
-from headrace.aio import in_thread
 from headrace.app import App, opened
 from headrace.cli import show
 from headrace.cli.command import asking
 from headrace.errors import HeadraceError, UsageError
+from headrace.net.ssh_access import SshAccess
 from headrace.net.ssh_host_key import HostKey
-from headrace.net.ssh_keys import KeyKind, KeyPair, SshKeys
-from headrace.net.ssh_tunnels import SshTunnels
-
-
-@dataclass(frozen=True, slots=True)
-class _Tunnelled:
-    """A source that is reached through an SSH tunnel."""
-
-    name: str
-    ssh: dict[str, Any]  # the settings of `ssh_tunnel`
-    host: str  # of the database, as the SSH server sees it
-    port: int
-    keys: SshKeys
-    tunnels: SshTunnels
-
-    @property
-    def where(self) -> str:
-        return f"{self.ssh['host']}:{self.ssh['port']}"
-
-    async def host_key(self) -> HostKey | None:
-        """The key that the SSH server must show: the configured one, or else the confirmed one."""
-        if self.ssh.get("host_key"):
-            return HostKey.parse(self.ssh["host_key"])
-        return await self.keys.host_key(self.ssh["host"], self.ssh["port"])
-
-    async def prove(self, key: KeyPair) -> None:
-        await in_thread(self.tunnels.prove, key, self.ssh, self.host, self.port)
+from headrace.net.ssh_keys import KeyKind
 
 
 async def new_key(project: Path, source: str, kind: KeyKind, replace: bool, json_output: bool) -> int:
@@ -52,7 +24,7 @@ async def new_key(project: Path, source: str, kind: KeyKind, replace: bool, json
         tunnelled = _tunnelled(app, source)
         key = await tunnelled.keys.new(kind, replace=replace)
         known = await tunnelled.host_key() is not None
-        fact = await _fact(tunnelled)
+        fact = await tunnelled.fact()
     if json_output:
         show.print_json(fact)
         return 0
@@ -69,11 +41,11 @@ async def show_keys(project: Path, source: str, json_output: bool) -> int:
     """The public halves of what is kept for a source."""
     async with opened(project, os.environ) as app:
         tunnelled = _tunnelled(app, source)
-        fact = await _fact(tunnelled)
+        fact = await tunnelled.fact()
     if json_output:
         show.print_json(fact)
         return 0
-    _say(f"SSH server: {tunnelled.ssh['user']}@{tunnelled.where}")
+    _say(f"SSH server: {tunnelled.ssh['user']}@{tunnelled.server}")
     trusted = fact["host_key"]
     _say(f"Its key: {trusted['fingerprint']}" if trusted else f"Its key: not known. headrace ssh-key trust {source}")
     for title, key in (("Key", fact["active"]), ("New key, not saved", fact["pending"])):
@@ -91,30 +63,19 @@ async def trust_server(project: Path, source: str, fingerprint: str | None, json
     wanted = HostKey.parse(fingerprint) if fingerprint else None
     async with opened(project, os.environ) as app:
         tunnelled = _tunnelled(app, source)
-        if tunnelled.ssh.get("host_key"):
-            raise UsageError(
-                f"The source {source!r} has the server's key in `host_key` of `ssh_tunnel`. Change it there.",
-                code="ssh_host_key",
-            )
         before = await tunnelled.host_key()
-        public = await in_thread(tunnelled.tunnels.shown_host_key, tunnelled.ssh, wanted)
+        public = await tunnelled.shown(wanted)
         shown = HostKey.parse(public)
-        if wanted is not None and shown.fingerprint != wanted.fingerprint:
-            raise HeadraceError(
-                f"The SSH server {tunnelled.where} shows the key {shown.fingerprint} and not {wanted.fingerprint}. "
-                "Nothing was changed. Compare it again on the server itself.",
-                code="ssh_host_key",
-            )
         if wanted is None and not _confirmed(tunnelled, shown, before):
             raise HeadraceError(
-                f"The key of {tunnelled.where} is not trusted. Nothing was changed.", code="ssh_host_key"
+                f"The key of {tunnelled.server} is not trusted. Nothing was changed.", code="ssh_host_key"
             )
-        await tunnelled.keys.trust(tunnelled.ssh["host"], tunnelled.ssh["port"], public)
-        fact = await _fact(tunnelled)
+        await tunnelled.trust(public, wanted)
+        fact = await tunnelled.fact()
     if json_output:
         show.print_json(fact)
     else:
-        _say(f"Connections to {tunnelled.where} accept the key {shown.fingerprint} and no other.")
+        _say(f"Connections to {tunnelled.server} accept the key {shown.fingerprint} and no other.")
     return 0
 
 
@@ -122,18 +83,12 @@ async def test_key(project: Path, source: str, pending: bool, json_output: bool)
     """Log in, and reach the database's port."""
     async with opened(project, os.environ) as app:
         tunnelled = _tunnelled(app, source)
-        key = await (tunnelled.keys.pending() if pending else tunnelled.keys.active())
-        if key is None:
-            which = "new key that is not saved" if pending else "SSH key"
-            raise HeadraceError(
-                f"There is no {which} of {source!r}. Make one with: headrace ssh-key new {source}", code="ssh_key"
-            )
-        await tunnelled.prove(key)
-        fact = await _fact(tunnelled)
+        key = await tunnelled.test(pending=pending)
+        fact = await tunnelled.fact()
     if json_output:
         show.print_json({"ok": True, **fact})
         return 0
-    _say(f"All is well: {tunnelled.where} takes the key {key.fingerprint} and reaches {_database(tunnelled)}.")
+    _say(f"All is well: {tunnelled.server} takes the key {key.fingerprint} and reaches {_database(tunnelled)}.")
     if pending:
         _say(f"Save it with: headrace ssh-key save {source}")
     return 0
@@ -145,7 +100,7 @@ async def save_key(project: Path, source: str, json_output: bool) -> int:
         tunnelled = _tunnelled(app, source)
         before = await tunnelled.keys.active()
         key = await tunnelled.keys.save(tunnelled.prove)
-        fact = await _fact(tunnelled)
+        fact = await tunnelled.fact()
     if json_output:
         show.print_json(fact)
         return 0
@@ -160,7 +115,7 @@ async def discard_key(project: Path, source: str, json_output: bool) -> int:
     async with opened(project, os.environ) as app:
         tunnelled = _tunnelled(app, source)
         found = await tunnelled.keys.discard()
-        fact = await _fact(tunnelled)
+        fact = await tunnelled.fact()
     if json_output:
         show.print_json(fact)
     else:
@@ -173,7 +128,7 @@ async def forget_keys(project: Path, source: str, json_output: bool) -> int:
     async with opened(project, os.environ) as app:
         tunnelled = _tunnelled(app, source)
         await tunnelled.keys.forget()
-        fact = await _fact(tunnelled)
+        fact = await tunnelled.fact()
     if json_output:
         show.print_json(fact)
     else:
@@ -181,60 +136,32 @@ async def forget_keys(project: Path, source: str, json_output: bool) -> int:
     return 0
 
 
-def _tunnelled(app: App, source: str) -> _Tunnelled:
+def _tunnelled(app: App, source: str) -> SshAccess:
     """Raises `UsageError` for a source that is not there, or is reached directly."""
     connection = app.project.sources.get(source)
     if connection is None:
         known = ", ".join(sorted(app.project.sources)) or "none"
         raise UsageError(f"There is no source {source!r}. The sources are: {known}.", code="unknown_source")
-    settings = connection.settings
-    if "ssh_tunnel" not in settings:
-        raise UsageError(f"The source {source!r} ({connection.type}) is not reached through SSH.", code="ssh")
-    if not settings.get("ssh_tunnel"):
-        raise UsageError(
-            f"The source {source!r} has no SSH tunnel. Say first where the SSH server is, in headrace.yaml: "
-            "ssh_tunnel: {host: bastion.example.com, user: tunnel}",
-            code="ssh",
-        )
-    keys, tunnels = app.ssh_keys(source), app.tunnels(source)
-    return _Tunnelled(source, settings["ssh_tunnel"], settings["host"], settings["port"], keys, tunnels)
+    return SshAccess.of(connection, app.ssh_keys(source), app.tunnels(source))
 
 
-def _confirmed(tunnelled: _Tunnelled, shown: HostKey, before: HostKey | None) -> bool:
+def _confirmed(tunnelled: SshAccess, shown: HostKey, before: HostKey | None) -> bool:
     if not sys.stdin.isatty():
         raise UsageError(
-            f"Nobody is here to confirm the key of {tunnelled.where}. "
-            f"Give the fingerprint that the server itself shows: headrace ssh-key trust {tunnelled.name} "
+            f"Nobody is here to confirm the key of {tunnelled.server}. "
+            f"Give the fingerprint that the server itself shows: headrace ssh-key trust {tunnelled.source} "
             "--fingerprint SHA256:…",
             code="ssh_host_key",
         )
     if before is not None and before.fingerprint != shown.fingerprint:
         show.err.print(Text(f"Until now {before.fingerprint} was trusted: somebody may be in between!", "red"))
-    show.err.print(Text(f"The SSH server {tunnelled.where} shows the key {shown.fingerprint} ({shown.algorithm})."))
+    show.err.print(Text(f"The SSH server {tunnelled.server} shows the key {shown.fingerprint} ({shown.algorithm})."))
     show.err.print(Text("On the server, compare it with: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"))
     with asking():
         return click.confirm("Is it the same?", err=True)
 
 
-async def _fact(tunnelled: _Tunnelled) -> dict[str, Any]:
-    trusted = await tunnelled.host_key()
-    return {
-        "source": tunnelled.name,
-        "server": {name: tunnelled.ssh[name] for name in ("host", "port", "user")},
-        "host_key": {"fingerprint": trusted.fingerprint, "algorithm": trusted.algorithm} if trusted else None,
-        "active": _key_fact(tunnelled, await tunnelled.keys.active()),
-        "pending": _key_fact(tunnelled, await tunnelled.keys.pending()),
-    }
-
-
-def _key_fact(tunnelled: _Tunnelled, key: KeyPair | None) -> dict[str, str] | None:
-    if key is None:
-        return None
-    line = key.authorized_key(tunnelled.host, tunnelled.port)
-    return {"fingerprint": key.fingerprint, "public": key.public, "authorized_key": line}
-
-
-def _database(tunnelled: _Tunnelled) -> str:
+def _database(tunnelled: SshAccess) -> str:
     return f"{tunnelled.host}:{tunnelled.port}"
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
+from headrace.config.bodies import STORE
 from headrace.config.nodes import Map, Node, Scalar
 from headrace.config.report import nearest, written
 from headrace.config.values import Reader
@@ -72,6 +73,8 @@ def _spec(reader: Reader, role: Role, node: Map, where: str, specs: Mapping[tupl
 
 
 def _warn_of_literal(reader: Reader, node: Node | None, field: Field, where: str, name: str) -> None:
+    if node is None or node.file == STORE:
+        return
     if field.kind == "secret" and isinstance(node, Scalar) and not node.empty and "${" not in node.text:
         variable = re.sub(r"[^A-Z0-9]", "_", f"{name}_{field.name}".upper())
         message = f"The secret stands in the file. Write ${{{variable}}} and set that variable instead."

@@ -49,10 +49,9 @@ def read(base: Path) -> tuple[list[File], list[Finding]]:
     return files, findings
 
 
-def variables(base: Path) -> set[str]:
-    """The names of the variables that the files mention, be it in a comment."""
-    files, _ = read(base)
-    return {name.decode() for file in files for name in _MENTIONED.findall(file.data)}
+def mentioned(data: bytes) -> set[str]:
+    """The names of the variables that a text mentions, be it in a comment."""
+    return {name.decode() for name in _MENTIONED.findall(data)}
 
 
 def read_query(base: Path, name: str) -> str:

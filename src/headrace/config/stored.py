@@ -14,7 +14,7 @@ def sync_to_json(sync: Sync) -> dict[str, Any]:
     """Plain JSON values only; ``start`` in ISO 8601."""
     return {
         **asdict(sync),
-        "call": sync.call.value,
+        "call": sync.call.value if sync.call else None,
         "destinations": list(sync.destinations),
         "start": sync.start.isoformat() if sync.start else None,
     }
@@ -24,7 +24,7 @@ def sync_from_json(stored: Mapping[str, Any]) -> Sync:
     """The sync that `sync_to_json` was given. Keys that an older version did not write have their defaults."""
     values = {field.name: stored[field.name] for field in fields(Sync) if field.name in stored}
     values |= {
-        "call": CallKind(stored["call"]),
+        "call": CallKind(stored["call"]) if stored["call"] else None,
         "destinations": tuple(stored["destinations"]),
         "start": datetime.fromisoformat(stored["start"]) if stored.get("start") else None,
         "options": MapOptions(**_known(MapOptions, stored.get("options", {}))),

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from headrace import durations, query, schedule
 from headrace.config.connections import good_name
-from headrace.config.files import read_query
 from headrace.config.nodes import List, Map, Node, Scalar
 from headrace.config.report import nearest, written
 from headrace.config.values import Reader
@@ -44,7 +42,7 @@ SYNC_FIELDS = (
     Field(
         "call",
         "choice",
-        "What each row becomes.",
+        "What each row becomes. Not beside a source of type http, whose calls say so themselves.",
         True,
         choices=tuple(kind.value for kind in CallKind),
         example="track",
@@ -57,6 +55,7 @@ SYNC_FIELDS = (
     Field("enabled", "boolean", "Whether the schedule counts.", default=True),
     Field("lookback", "text", "How far last_sync_time is set back.", default="0", example="5 minutes"),
     Field("deduplicate_for", "text", "How long a messageId is not delivered again; 0: never.", default="12 hours"),
+    Field("retry_failed", "boolean", "Read rows that a destination refused again, and send them anew.", default=False),
     *OPTION_FIELDS,
     Field("limits", "map", "Limits of the result, over the defaults.", default={}, example="{records: 1000000}"),
 )
@@ -64,19 +63,27 @@ LIMIT_FIELDS = tuple(
     Field(limit.name, "integer", "A limit of the result.", default=getattr(_LIMITS, limit.name), minimum=1)
     for limit in fields(RowLimits)
 )
+# What a sync says whose source receives calls: they come with all the rest.
+RECEIVED_KEYS = ("description", "source", "destinations", "enabled", "deduplicate_for")
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What a sync may refer to: all names that stand in the files, whether or not what they name is well."""
+    """What a sync may refer to: all names that are defined, whether or not what they name is well."""
 
     sources: frozenset[str]
     destinations: frozenset[str]
     syncs: frozenset[str]
     complete: bool  # False: a file could not be read, so a name that is missing proves nothing
+    receiving: frozenset[str] = frozenset()  # sources to which programs send calls
+    seconds: bool = False  # whether a schedule may be shorter than a minute
 
 
-def sync(reader: Reader, key: Scalar, node: Node, names: Names, base: Path) -> Sync | None:
+Queries = Callable[[str], str]
+"""The text of a query file by its name. Raises `ValueError` that says what to do."""
+
+
+def sync(reader: Reader, key: Scalar, node: Node, names: Names, queries: Queries) -> Sync | None:
     """The sync under ``key``; None where something is wrong with it, which is reported."""
     where = f"syncs.{key.text}"
     before = len(reader.report.findings)
@@ -87,13 +94,17 @@ def sync(reader: Reader, key: Scalar, node: Node, names: Names, base: Path) -> S
         return None
     node = replace(node, line=key.line)  # there one looks for what is missing
     reader.unknown_keys(node, [field.name for field in SYNC_FIELDS], where)
-    values = reader.fields(node, SYNC_FIELDS, where, literal=("query",))
+    received = _receives(node, names)
+    values = reader.fields(node, _RECEIVED_FIELDS if received else SYNC_FIELDS, where, literal=("query",))
     part = _Part(reader, node, where, values)
     part.refer("source", names.sources, complete=names.complete)
     part.destinations(names)
-    part.schedule(key.text, names)
+    if received:
+        part.without_query()
+    else:
+        part.schedule(key.text, names)
     limits = part.limits()
-    text = part.query(base, limits.query)
+    text = "" if received else part.query(queries, limits.query)
     start, lookback, deduplicate_for = part.start(), part.seconds("lookback"), part.seconds("deduplicate_for")
     options = part.options()
     if len(reader.report.findings) > before:
@@ -101,7 +112,7 @@ def sync(reader: Reader, key: Scalar, node: Node, names: Names, base: Path) -> S
     return Sync(
         name=key.text,
         source=values["source"],
-        call=CallKind(values["call"]),
+        call=None if received else CallKind(values["call"]),
         query=text,
         destinations=tuple(values["destinations"]),
         description=values["description"],
@@ -110,10 +121,19 @@ def sync(reader: Reader, key: Scalar, node: Node, names: Names, base: Path) -> S
         enabled=values["enabled"],
         lookback=lookback,
         deduplicate_for=deduplicate_for,
+        retry_failed=values["retry_failed"],
         options=options,
         limits=limits,
         origin=f"{key.file}:{key.line}",
     )
+
+
+_RECEIVED_FIELDS = tuple(replace(field, required=False) if field.name == "call" else field for field in SYNC_FIELDS)
+
+
+def _receives(node: Map, names: Names) -> bool:
+    source = node.items.get("source")
+    return isinstance(source, Scalar) and source.text in names.receiving
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +172,18 @@ class _Part:
                 message = f"There is no destination {name!r}. {nearest(name, names.destinations)}"
                 self.wrong("destinations", message, "unknown_reference", at)
 
+    def without_query(self) -> None:
+        """Report the keys that mean something to rows of a query only."""
+        for field in SYNC_FIELDS:
+            at = self.node.items.get(field.name)
+            if field.name in RECEIVED_KEYS or at is None or (isinstance(at, Scalar) and at.empty):
+                continue
+            message = f"Calls are sent to this source, not read: {field.name} means nothing here. Remove the key."
+            self.wrong(field.name, message, "not_for_received", at, "")
+
     def schedule(self, own: str, names: Names) -> None:
         try:
-            parsed = schedule.parse(self.values["schedule"])
+            parsed = schedule.parse(self.values["schedule"], seconds=names.seconds)
         except ValueError as error:
             self.wrong("schedule", str(error), "bad_schedule")
             return
@@ -205,7 +234,7 @@ class _Part:
         self.reader.unknown_keys(node, [field.name for field in LIMIT_FIELDS], where)
         return RowLimits(**self.reader.fields(node, LIMIT_FIELDS, where))
 
-    def query(self, base: Path, limit: int) -> str:
+    def query(self, queries: Queries, limit: int) -> str:
         """The query's text, from here or from its file; its problems at their own lines."""
         inline, file = self.values["query"], self.values["query_file"]
         if inline is not None and file is not None:
@@ -213,7 +242,7 @@ class _Part:
             return ""
         if file is not None:
             try:
-                text = read_query(base, file)
+                text = queries(file)
             except ValueError as error:
                 self.wrong("query_file", str(error), "unreadable_file")
                 return ""
@@ -241,7 +270,7 @@ def circles(syncs: Mapping[str, Sync]) -> list[str]:
     waits = {
         name: parsed.sync
         for name, one in syncs.items()
-        if isinstance(parsed := schedule.parse(one.schedule), schedule.After)
+        if isinstance(parsed := schedule.parse(one.schedule, seconds=True), schedule.After)
     }
     found = []
     for name, first in waits.items():

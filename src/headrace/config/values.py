@@ -20,6 +20,7 @@ from headrace.model import Secret
 N = TypeVar("N", int, float)
 
 _VARIABLE = re.compile(r"(\$\$\{)|\$\{(?:([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\})?")
+REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")  # a value that is one variable, and nothing else
 _INTEGER = re.compile(r"[+-]?[0-9][0-9_]{0,30}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,30}(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?", re.ASCII)
 _BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
@@ -35,11 +36,19 @@ class Wrong(Exception):
         self.code = code
 
 
-class Reader:
-    """Reads fields from mappings and reports what is wrong with them."""
+def _any_variable(_name: str) -> str:
+    return ""
 
-    def __init__(self, env: Mapping[str, str], report: Report) -> None:
+
+class Reader:
+    """Reads fields from mappings and reports what is wrong with them.
+
+    ``refused`` says why a variable may not stand here; "" where it may.
+    """
+
+    def __init__(self, env: Mapping[str, str], report: Report, refused: Callable[[str], str] = _any_variable) -> None:
         self._env = env
+        self._refused = refused
         self.report = report
 
     def fields(
@@ -75,6 +84,8 @@ class Reader:
             if field.kind == "group":
                 return self._group(node, field, where)
             if not isinstance(node, Scalar):
+                if field.kind == "secret" and isinstance(node, Map) and "kept" in node.keys:
+                    raise Wrong("The secret that was kept is lost, or no key opens it. Give it again.", "secret_lost")
                 raise Wrong(f"One value is expected, not {_KINDS[type(node)]}.{_example(field)}")
             text = self.text(node, where, secret=field.kind == "secret") if expand else node.text
             if text is None:
@@ -98,6 +109,10 @@ class Reader:
             escaped, name, default = match.groups()
             if escaped:
                 return "${"
+            if name and (why := self._refused(name)):
+                whole = False
+                self.report.add(node, where, why, "variable_refused", f"${{{name}}}")
+                return ""
             held = self._env.get(name) if name else None
             if held is not None and (held or default is None):
                 return held
@@ -123,17 +138,7 @@ class Reader:
         if isinstance(node, List):
             return [self.plain(item, f"{where}[{index}]") for index, item in enumerate(node.items)]
         text = self.text(node, where, secret=True)
-        if text is None or node.quoted:
-            return text
-        if text.lower() in ("", "~", "null"):
-            return None
-        if text.lower() in ("true", "false"):
-            return text.lower() == "true"
-        if re.match(r"[+-]?0[0-9]", text):  # a telephone number, a postal code
-            return text
-        if _INTEGER.fullmatch(text):
-            return int(text.replace("_", ""))
-        return float(text) if _NUMBER.fullmatch(text) else text
+        return text if text is None or node.quoted else typed(text)
 
     def _group(self, node: Node, field: Field, where: str) -> dict[str, Any]:
         if not isinstance(node, Map):
@@ -146,6 +151,29 @@ class Reader:
         if not isinstance(node, wanted):
             raise Wrong(f"{_KINDS[wanted].capitalize()} is expected, not {_KINDS[type(node)]}.{_example(field)}")
         return self.plain(node, where)
+
+
+def typed(text: str) -> Any:
+    """What text without quotes means in a free-form value."""
+    if text.lower() in ("", "~", "null"):
+        return None
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    if re.match(r"[+-]?0[0-9]", text):  # a telephone number, a postal code
+        return text
+    if _INTEGER.fullmatch(text):
+        return int(text.replace("_", ""))
+    return float(text) if _NUMBER.fullmatch(text) else text
+
+
+def as_number(text: str, field: Field) -> Any:
+    """The text of a number or boolean as its field takes it; any other text, and what does not fit, as it is."""
+    if field.kind not in ("integer", "number", "boolean"):
+        return text
+    try:
+        return _CONVERT[field.kind](text, field)
+    except Wrong:  # it holds a variable
+        return text
 
 
 def _text(text: str, _field: Field) -> str:

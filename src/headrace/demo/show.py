@@ -14,8 +14,8 @@ from rich.panel import Panel
 from rich.text import Text
 
 from headrace.app import App, opened
+from headrace.calls.failure_files import records
 from headrace.cli import show
-from headrace.cli.failures import records
 from headrace.cli.runs import run_each
 from headrace.demo.warehouse import change_warehouse, make_warehouse
 from headrace.destinations.workspace.reader import WorkspaceReader

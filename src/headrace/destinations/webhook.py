@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -19,6 +18,7 @@ from headrace.connector import Field, Spec
 from headrace.errors import Unreachable
 from headrace.model import Check, Secret
 from headrace.ports import Batch, Encoded, HttpReply, Limits, Reply, Tools, Verdict
+from headrace.signing import signed
 
 BODY_LIMIT = 1_048_576  # bytes of a request; above the 512 KiB that a row may have
 BATCH_SIZE = 100  # calls of a request, unless told otherwise
@@ -87,9 +87,7 @@ class Webhook:
         }
         secret: Secret | None = self._settings["signing_secret"]
         if secret:
-            stamp = str(int(now.timestamp()))
-            headers["X-Headrace-Timestamp"] = stamp
-            headers["X-Headrace-Signature"] = f"v1={_signature(secret, stamp, body)}"
+            headers |= signed(secret, now, body)
         answer = await self._request(self._settings["method"], body, headers, timeout=self._settings["timeout"])
         if any(answer.status in codes for codes in self._success):
             return Reply()
@@ -146,14 +144,6 @@ def _idempotency_key(batch: Batch) -> str:
     if len(ids) == 1 and PLAIN_KEY.fullmatch(ids[0]):
         return ids[0]
     return hashlib.sha256(orjson.dumps(ids)).hexdigest()
-
-
-def _signature(secret: Secret, stamp: str, body: Sequence[bytes | memoryview]) -> str:
-    """HMAC-SHA-256 of ``{stamp}.{body}``, in hexadecimal digits."""
-    mac = hmac.new(secret.reveal().encode(), f"{stamp}.".encode(), hashlib.sha256)
-    for buffer in body:
-        mac.update(buffer)
-    return mac.hexdigest()
 
 
 def _with_query(url: str, name: str, value: str) -> str:

@@ -46,15 +46,22 @@ class EmbeddedEngine:
 
         Raises `RunLive` when another process has it in hand. ``watch`` is given the job as soon as there is one.
         """
-        release = self._house.locks.hold(run.id)
-        if release is None:
+        carried = await self.take_up(run.id, watch)
+        if carried is None:
             raise RunLive(
                 f"The sync {run.sync!r} is running now, in another process (run {run.id}). Wait for its end, or "
                 f"cancel it: headrace cancel {run.id}",
                 run_id=run.id,
             )
+        return carried
+
+    async def take_up(self, run_id: str, watch: Callable[[Job], None]) -> Run | None:
+        """The same for a run of which only the id is known; None when another process has it in hand."""
+        release = self._house.locks.hold(run_id)
+        if release is None:
+            return None
         try:
-            return await self._carry(run.id, watch)
+            return await self._carry(run_id, watch)
         finally:
             release()
 
@@ -65,6 +72,8 @@ class EmbeddedEngine:
             raise HeadraceError(f"The run {run_id!r} has ended already.", code="run_ended")
         job = await self._worker.take(run)
         watch(job)
+        if run.cancel_requested:
+            job.stop.set()
         asking = asyncio.create_task(self._heed_cancel(job))
         try:
             await run_sync(_Ctx(self._worker), run_id)
@@ -84,6 +93,7 @@ class EmbeddedEngine:
 
     async def _heed_cancel(self, job: Job) -> None:
         with contextlib.suppress(HeadraceError):  # of the store; the steps will meet it too
-            while not await self._house.store.cancel_requested(job.id):
+            while not job.stop.is_set():  # most runs end before the first question
                 await self._house.clock.sleep(_ASK_EVERY)
-            job.stop.set()
+                if await self._house.store.cancel_requested(job.id):
+                    job.stop.set()

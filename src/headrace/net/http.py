@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import ssl
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, AbstractStreamWriter
 from isal import isal_zlib
 
-from headrace import __version__
+from headrace import __version__, answers
 from headrace.aio import in_thread
 from headrace.errors import Unreachable
+from headrace.exchange import Exchange, hidden, note, noting, shown
 from headrace.model import Secret
 from headrace.ports import HttpReply
 
 ANSWER_CAP = 1 << 20  # bytes of an answer that are kept, after decompression
 GZIP_LEVEL = 1  # of isal: three times smaller at memory speed; higher levels gain little
 GZIP_IN_THREAD = 16 * 1024  # bytes from which on compressing would hold the loop up
+_PLAIN_HEADERS = frozenset({"accept", "content-encoding", "content-type", "idempotency-key", "user-agent"})
+_SHORTEST_SECRET = 4  # characters; a shorter text stands everywhere
 KEEP_ALIVE = 30.0  # seconds that an idle connection stays open
 
 Buffers = Sequence[bytes | memoryview]
@@ -73,9 +77,31 @@ class AiohttpClient:
             ) as response:
                 content = await _capped(response)
                 named = {name.lower(): _printable(value) for name, value in response.headers.items()}
-                return HttpReply(response.status, named, content)
+                reply = HttpReply(response.status, named, content)
         except (aiohttp.ClientError, OSError) as error:
+            problem = f"{_place(url)} {_cause(error, timeout)}"
+            if noting():
+                note(Exchange(method, shown(url), _now(), problem=problem))
             # Without its origin: aiohttp's errors print the whole address, and that may hold secrets.
+            raise Unreachable(problem) from None
+        if noting():
+            note(Exchange(method, shown(url), _now(), reply))
+            answers.discreet(reply, *_secrets(url, sent, auth))  # in the note; who asked gets the answer as it is
+        return reply
+
+    async def download(
+        self, url: str, write: Callable[[bytes], object], headers: Mapping[str, str], timeout: float = 3600.0
+    ) -> HttpReply:
+        """GET a large answer, and hand it on piece by piece where its status is 200. Raises `Unreachable`."""
+        limit = aiohttp.ClientTimeout(total=timeout)
+        try:
+            async with self._opened().get(url, headers=headers, allow_redirects=False, timeout=limit) as response:
+                if response.status != 200:
+                    return HttpReply(response.status, {}, await _capped(response))
+                async for piece in response.content.iter_any():
+                    write(piece)
+                return HttpReply(response.status, {}, b"")
+        except aiohttp.ClientError as error:
             raise Unreachable(f"{_place(url)} {_cause(error, timeout)}") from None
 
     async def close(self) -> None:
@@ -134,6 +160,21 @@ def _gzip(body: Buffers) -> list[bytes]:
 
 def _basic(user: Secret, password: Secret) -> str:
     return f"Basic {b64encode(f'{user.reveal()}:{password.reveal()}'.encode()).decode()}"
+
+
+def _secrets(url: str, headers: Mapping[str, str], auth: tuple[Secret, Secret] | None) -> list[str]:
+    """What of a request an answer may not repeat to people: credentials, and all that could be some."""
+    found = hidden(url)
+    for name, value in headers.items():
+        if name.lower() not in _PLAIN_HEADERS:
+            found += [value, value.partition(" ")[2]]  # the token of "Bearer token", too
+    if auth is not None:
+        found += [part.reveal() for part in auth]
+    return sorted({text for text in found if len(text) >= _SHORTEST_SECRET}, key=len, reverse=True)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 async def _capped(response: aiohttp.ClientResponse) -> bytes:

@@ -13,6 +13,7 @@ from headrace.calls.batching import cut, lengths
 from headrace.model import Delivery, Failure, Settled
 from headrace.ports import Batch, Encoded, Limits
 from headrace.run.job import House, Job
+from headrace.run.keep import Lookout
 from headrace.run.send import Positions, Sender
 from headrace.run.settle import Progress, Settler
 
@@ -31,7 +32,8 @@ async def deliver(house: House, job: Job, sender: Sender, settler: Settler, deli
         _leave_out(settler, progress, calls, encoded, _too_large(sizes, limits, sender.name))
         pending = np.flatnonzero(progress.outcomes == Settled.PENDING)
         try:
-            await _send_all(sender, settler, progress, calls, encoded, cut(pending, sizes[pending], limits))
+            batches = cut(pending, sizes[pending], limits)
+            await _send_all(sender, settler, progress, calls, encoded, batches, Lookout.of(job, delivery))
         finally:
             await settler.end(progress)
 
@@ -64,7 +66,7 @@ def _leave_out(
 
 async def _send_all(
     sender: Sender, settler: Settler, progress: Progress, calls: CallsBatch, encoded: Encoded,
-    batches: Iterator[Positions],
+    batches: Iterator[Positions], lookout: Lookout,
 ) -> None:  # fmt: skip
     """Send the batches side by side. A batch keeps its place in the lane until it is settled."""
     lane = sender.lane
@@ -76,7 +78,7 @@ async def _send_all(
 
     async def one(positions: Positions, number: int) -> None:
         try:
-            await sender.send(Batch(calls, encoded, positions, number), known)
+            await sender.send(Batch(calls, encoded, positions, number), known, lookout)
         except Exception as error:  # noqa: BLE001  the first one is raised, when all batches have come to rest
             errors.append(error)
         finally:  # also when cancelled: other runs share the lane

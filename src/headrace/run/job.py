@@ -8,9 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from headrace.aio import first
+from headrace.datain import Answer
+from headrace.journal import JournalFiles
 from headrace.model import Check, Run, Sync
-from headrace.ports import Clock, Destination, ErrorFiles, Locks, SeenIds, Source, Stage, Store
+from headrace.ports import Clock, Destination, ErrorFiles, Locks, SeenIds, Source, Stage
 from headrace.retry import RetryPolicy
+from headrace.store_port import Store
+
+Place = tuple[str, int, int]
+"""A call on its way: destination, part, position in the part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,8 @@ class House:
     open_parts: int = 2  # parts being delivered at the same time, per destination
     part_rows: int = 32_768  # measured: fewer cost time per part; more cost memory, and miss the processor's caches
     part_bytes: int = 16 << 20  # of Arrow data, where rows are wide
+    kept_calls: Callable[[], int] = lambda: 200  # calls of each run that Data In keeps
+    journals: JournalFiles | None = None  # None: nothing is received over HTTP here
 
 
 class Stopped(Exception):
@@ -59,6 +67,8 @@ class Job:
     tally: Tally = field(default_factory=Tally)
     notices: list[str] = field(default_factory=list)  # warnings found on the way
     checks: dict[str, Check] = field(default_factory=dict)
+    leading: dict[int, int] = field(default_factory=dict)  # part → how many of its first calls Data In may keep
+    answers: dict[Place, Answer] = field(default_factory=dict)  # what came back for those calls, over HTTP
 
     @property
     def id(self) -> str:

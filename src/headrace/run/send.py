@@ -9,10 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from headrace.errors import DestinationDenied, DestinationDown, Unreachable
+from headrace.exchange import noted
 from headrace.model import Failure
 from headrace.ports import Batch, Clock, Destination, Reply, Verdict
 from headrace.retry import RetryPolicy, wait
 from headrace.run.job import Job
+from headrace.run.keep import Lookout
 from headrace.run.lane import Lane
 
 Positions = npt.NDArray[np.int64]
@@ -31,15 +33,16 @@ class Sender:
     clock: Clock
     retry: RetryPolicy
 
-    async def send(self, batch: Batch, known: Known) -> None:
+    async def send(self, batch: Batch, known: Known, lookout: Lookout | None = None) -> None:
         """Deliver the batch, and tell ``known`` what became of its calls as soon as it is certain.
 
-        Raises `DestinationDenied` or `DestinationDown` when delivering makes no sense any more, and `Stopped`.
+        ``lookout`` sees what went over HTTP, should it want to. Raises `DestinationDenied` or `DestinationDown` when
+        delivering makes no sense any more, and `Stopped`.
         """
         left = [batch]  # a stack rather than recursion: a destination may refuse thousands of calls one by one
         while left:
             batch = left.pop()
-            reply = await self._until_answered(batch)
+            reply = await self._until_answered(batch, lookout)
             left += [_some(batch, again) for again in self._told(batch, reply, known)]
 
     def _told(self, batch: Batch, reply: Reply, known: Known) -> list[Positions]:
@@ -59,13 +62,13 @@ class Sender:
         # Refused as a whole for one bad call or for its size: halves, until the bad call is alone.
         return np.array_split(positions, 2)[::-1]
 
-    async def _until_answered(self, batch: Batch) -> Reply:
+    async def _until_answered(self, batch: Batch, lookout: Lookout | None) -> Reply:
         """Send until the answer is final: accepted or refused."""
         began, tries = self.clock.monotonic(), 0
         while True:
             tries += 1
             async with self.lane.turn(self.job):
-                reply = await self._once(batch)
+                reply = await self._once(batch, lookout)
             if reply.verdict is Verdict.DENIED:
                 raise DestinationDenied(
                     f"The destination {self.name!r} refuses us: {reply.reason}. Check its credentials and address.",
@@ -86,7 +89,15 @@ class Sender:
             self.job.tally.waiting[self.name] = f"try {tries + 1} in {delay:.1f} s: {reply.reason}"
             await self.job.pause(self.clock, delay)
 
-    async def _once(self, batch: Batch) -> Reply:
+    async def _once(self, batch: Batch, lookout: Lookout | None) -> Reply:
+        if lookout is None or not lookout.wants(batch.positions):
+            return await self._sent(batch)
+        with noted() as exchanges:
+            reply = await self._sent(batch)
+        lookout.note(batch.positions, exchanges)
+        return reply
+
+    async def _sent(self, batch: Batch) -> Reply:
         try:
             return await self.destination.send(batch)
         except Unreachable as error:

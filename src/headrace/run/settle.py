@@ -21,7 +21,8 @@ from headrace.calls.failures import Failed
 from headrace.model import Delivery, Failure, Settled
 from headrace.run.job import House, Job
 
-_NAMES = {
+NAMES = {
+    Settled.PENDING: "pending",
     Settled.DELIVERED: "delivered",
     Settled.DUPLICATE: "duplicate",
     Settled.INVALID: "invalid",
@@ -92,7 +93,7 @@ class Settler:
         self.count(progress.destination, Settled.DELIVERED, len(positions))
 
     def count(self, destination: str, outcome: int, calls: int) -> None:
-        self._job.tally.settled[destination][_NAMES[outcome]] += calls
+        self._job.tally.settled[destination][NAMES[outcome]] += calls
 
     async def end(self, progress: Progress) -> None:
         """Write what is open of a part, and forget it."""

@@ -15,10 +15,13 @@ from headrace.model import Check, Delivery, Problem, Run, RunState
 from headrace.ports import Destination
 from headrace.query import relocated
 from headrace.retry import RetryPolicy, wait
+from headrace.run import again, keep
 from headrace.run.deliver import deliver
-from headrace.run.extract import cursor_of, extract
+from headrace.run.extract import extract
 from headrace.run.job import House, Job, Stopped
 from headrace.run.lane import Lane
+from headrace.run.received import extract_received
+from headrace.run.rows_query import cursor_of
 from headrace.run.send import Sender
 from headrace.run.settle import Settler
 
@@ -99,7 +102,8 @@ class Worker:
 
     async def _extract(self, bench: _Bench) -> Told:
         try:
-            await self._until_stopped(bench.job, extract(self.house, bench.job))
+            stage = extract_received if bench.job.run.kind == "received" else extract
+            await self._until_stopped(bench.job, stage(self.house, bench.job))
             return None
         except BaseExceptionGroup as group:  # from the parts that were mapped side by side
             error = _first(group)
@@ -117,6 +121,7 @@ class Worker:
         job.tally.phase = "delivering"
         for name in job.run.destinations:
             deliveries = await self.house.store.deliveries(job.id, name)
+            job.leading = keep.leading(deliveries, self.house.kept_calls())
             job.tally.total = sum(d.calls for d in deliveries)
             for found in deliveries:
                 self._count_settled(bench, found)
@@ -147,7 +152,9 @@ class Worker:
         assert run is not None
         if state is None:
             state = RunState.FAILED if problem else _verdict(run)
+        await again.note(house, job, run)  # before the end: a crash in between does it again, and loses nothing
         ended = await store.finish(job.id, job.attempt, state, house.clock.now(), problem)
+        await keep.keep(house, job, ended)
         # Only now, for a replaced worker changes nothing. A crash in between is made good by `App.tidy`.
         await house.stage.discard(job.id)  # before more is written: the disk may be almost full
         await house.seen.remember(job.id, await store.deliveries(job.id))

@@ -23,6 +23,12 @@ class LocalErrorFiles:
         await in_thread(self._write, self._path(run_id, name), failures)
 
     def read(self, run_id: str, names: Sequence[str]) -> Iterator[pa.Table]:
+        if names and not (self._folder / run_id).is_dir():
+            raise HeadraceError(
+                f"The failed rows of run {run_id!r} are not kept any more: they were deleted after the time that "
+                "service.retention.errors sets.",
+                code="errors_forgotten",
+            )
         for name in names:
             path = self._path(run_id, name)
             try:
@@ -33,6 +39,19 @@ class LocalErrorFiles:
                     "from a backup.",
                     code="errors_unreadable",
                 ) from error
+
+    def discard(self, run_id: str) -> None:
+        """Give the space of a run back. Not an error if there is nothing."""
+        durable.remove(self._folder / run_id)
+
+    def forget(self, before: float) -> int:
+        """Give the space of runs back whose last failed row was written before a moment (Unix seconds)."""
+        if not self._folder.is_dir():
+            return 0
+        old = [folder for folder in self._folder.iterdir() if folder.is_dir() and folder.stat().st_mtime < before]
+        for folder in old:
+            durable.remove(folder)
+        return len(old)
 
     def _path(self, run_id: str, name: str) -> Path:
         return self._folder / run_id / f"{name}.parquet"

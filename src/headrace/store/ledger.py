@@ -1,8 +1,8 @@
-"""The ledger's verbs, each over one transaction. `SqlStore` runs them; `ports.Store` says what they promise.
+"""The ledger's verbs, each over one transaction. `SqlStore` runs them; `store_port.Store` says what they promise.
 
 Two rules carry the promises:
 
-- **The fence.** A verb of a worker first locks the run's row (`_fenced`) and goes on only while the run lives and
+- **The fence.** A verb of a worker first locks the run's row (`fenced`) and goes on only while the run lives and
   the attempt is the caller's. Writers of one run thus follow one another, and a replaced worker changes nothing.
 - **Absolute values.** Parts and deliveries are replaced, never added to: a verb that is done twice does no harm.
 """
@@ -17,11 +17,14 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from headrace.errors import Fenced, HeadraceError, RunLive
-from headrace.model import Counts, Delivery, Part, Problem, Run, RunState, SyncState
-from headrace.ports import NewRun, Staged
+from headrace.model import Counts, Delivery, NewRun, Part, Problem, Run, RunState, SyncState
+from headrace.people import Change
 from headrace.states import require_move, require_truth
 from headrace.store import rows
+from headrace.store.audit import note
+from headrace.store.generation import bump
 from headrace.store.tables import DELIVERIES, LIVE_RUN, PARTS, RUNS, SYNCS
+from headrace.store_port import Staged
 
 # --------------------------------------------------------------------------------------------------------------- syncs
 
@@ -33,7 +36,8 @@ def sync_state(connection: sa.Connection, sync: str) -> SyncState:
     return SyncState(row.cursor, tuple((name, kind) for name, kind in row.columns), row.enabled)
 
 
-def set_cursor(connection: sa.Connection, sync: str, cursor: int) -> None:
+def set_cursor(connection: sa.Connection, sync: str, cursor: int, *, audit: Change | None = None) -> None:
+    note(connection, audit)
     edits = SYNCS.c.cursor_edits
     new = insert(connection, SYNCS).values(name=sync, cursor=cursor, cursor_edits=1)
     connection.execute(
@@ -41,7 +45,9 @@ def set_cursor(connection: sa.Connection, sync: str, cursor: int) -> None:
     )
 
 
-def set_enabled(connection: sa.Connection, sync: str, enabled: bool) -> None:
+def set_enabled(connection: sa.Connection, sync: str, enabled: bool, *, audit: Change | None = None) -> None:
+    note(connection, audit)
+    bump(connection)
     new = insert(connection, SYNCS).values(name=sync, enabled=enabled)
     connection.execute(new.on_conflict_do_update(index_elements=["name"], set_={"enabled": enabled}))
 
@@ -49,7 +55,8 @@ def set_enabled(connection: sa.Connection, sync: str, enabled: bool) -> None:
 # ------------------------------------------------------------------------------------------------- runs, from outside
 
 
-def create_run(connection: sa.Connection, new: NewRun) -> Run:
+def create_run(connection: sa.Connection, new: NewRun, *, audit: Change | None = None) -> Run:
+    note(connection, audit)
     values = rows.new_run_values(new) | {"state": RunState.QUEUED, "cursor_edits": _cursor_edits(new.sync)}
     unless_live = insert(connection, RUNS).values(values).on_conflict_do_nothing().returning(RUNS.c.id)
     while connection.execute(unless_live).first() is None:  # once more where the live run ended in between
@@ -74,23 +81,24 @@ def record_skip(connection: sa.Connection, new: NewRun, reason: str) -> Run:
 
 
 def run(connection: sa.Connection, run_id: str) -> Run | None:
-    return next(iter(_select(connection, sa.select(RUNS).where(RUNS.c.id == run_id))), None)
+    return next(iter(rows.read_runs(connection, sa.select(RUNS).where(RUNS.c.id == run_id))), None)
 
 
 def live_run(connection: sa.Connection, sync: str) -> Run | None:
-    return next(iter(_select(connection, sa.select(RUNS).where(RUNS.c.sync == sync, LIVE_RUN))), None)
+    return next(iter(rows.read_runs(connection, sa.select(RUNS).where(RUNS.c.sync == sync, LIVE_RUN))), None)
 
 
 def newest_runs(connection: sa.Connection, sync: str | None = None, limit: int = 50) -> list[Run]:
     query = sa.select(RUNS).order_by(RUNS.c.created_at.desc(), RUNS.c.id.desc()).limit(limit)
-    return _select(connection, query if sync is None else query.where(RUNS.c.sync == sync))
+    return rows.read_runs(connection, query if sync is None else query.where(RUNS.c.sync == sync))
 
 
 def abandon(connection: sa.Connection, run_id: str, now: datetime, problem: Problem) -> Run:
     return _end(connection, _living(connection, run_id), RunState.CANCELLED, now, problem)
 
 
-def request_cancel(connection: sa.Connection, run_id: str) -> bool:
+def request_cancel(connection: sa.Connection, run_id: str, *, audit: Change | None = None) -> bool:
+    note(connection, audit)
     asked = sa.update(RUNS).where(RUNS.c.id == run_id, LIVE_RUN).values(cancel_requested=True)
     return connection.execute(asked).rowcount == 1
 
@@ -110,20 +118,20 @@ def take(connection: sa.Connection, run_id: str, now: datetime) -> int:
 
 
 def extract_anew(connection: sa.Connection, run_id: str, attempt: int) -> None:
-    row = _fenced(connection, run_id, attempt)
+    row = fenced(connection, run_id, attempt)
     _move(connection, row, RunState.EXTRACTING)
     connection.execute(sa.delete(PARTS).where(PARTS.c.run == run_id))
 
 
 def add_parts(connection: sa.Connection, run_id: str, attempt: int, parts: Sequence[Part]) -> None:
-    _require_state(_fenced(connection, run_id, attempt), RunState.EXTRACTING)
+    _require_state(fenced(connection, run_id, attempt), RunState.EXTRACTING)
     connection.execute(sa.delete(PARTS).where(PARTS.c.run == run_id, PARTS.c.seq.in_([part.seq for part in parts])))
     if parts:
         connection.execute(sa.insert(PARTS), [rows.part_values(run_id, part) for part in parts])
 
 
 def staged(connection: sa.Connection, run_id: str, attempt: int, staged: Staged) -> None:
-    row = _fenced(connection, run_id, attempt)
+    row = fenced(connection, run_id, attempt)
     columns = [list(column) for column in staged.columns]
     warnings = list(staged.warnings)
     _move(connection, row, RunState.DELIVERING, as_of=staged.as_of, columns=columns, warnings=warnings)
@@ -135,7 +143,7 @@ def staged(connection: sa.Connection, run_id: str, attempt: int, staged: Staged)
 
 
 def settle(connection: sa.Connection, run_id: str, attempt: int, deliveries: Sequence[Delivery]) -> None:
-    _require_state(_fenced(connection, run_id, attempt), RunState.DELIVERING)
+    _require_state(fenced(connection, run_id, attempt), RunState.DELIVERING)
     for delivery in deliveries:
         key = (DELIVERIES.c.run == run_id, DELIVERIES.c.seq == delivery.seq)
         known = (*key, DELIVERIES.c.destination == delivery.destination, DELIVERIES.c.calls == delivery.calls)
@@ -148,6 +156,13 @@ def settle(connection: sa.Connection, run_id: str, attempt: int, deliveries: Seq
             )
 
 
+def add_warnings(connection: sa.Connection, run: sa.Row[Any], warnings: Sequence[str]) -> None:
+    """Give a run, as `fenced` gave it, the warnings that it does not have yet."""
+    new = [warning for warning in warnings if warning not in run.warnings]
+    if new:
+        _change(connection, run, warnings=[*run.warnings, *new])
+
+
 def finish(
     connection: sa.Connection,
     run_id: str,
@@ -156,7 +171,7 @@ def finish(
     now: datetime,
     problem: Problem | None = None,
 ) -> Run:
-    return _end(connection, _fenced(connection, run_id, attempt), state, now, problem)
+    return _end(connection, fenced(connection, run_id, attempt), state, now, problem)
 
 
 # ---------------------------------------------------------------------------------------------- what a run is made of
@@ -193,14 +208,8 @@ def insert(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | postgr
     return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
 
 
-def _select(connection: sa.Connection, query: sa.Select[Any]) -> list[Run]:
-    found = connection.execute(query).all()
-    totals = rows.totals(connection, found)
-    return [rows.run_of(row, totals[row.id]) for row in found]
-
-
 def _run(connection: sa.Connection, run_id: str) -> Run:
-    return _select(connection, sa.select(RUNS).where(RUNS.c.id == run_id))[0]
+    return rows.read_runs(connection, sa.select(RUNS).where(RUNS.c.id == run_id))[0]
 
 
 def _cursor_edits(sync: str) -> sa.ColumnElement[int]:
@@ -220,7 +229,7 @@ def _living(connection: sa.Connection, run_id: str) -> sa.Row[Any]:
     return row
 
 
-def _fenced(connection: sa.Connection, run_id: str, attempt: int) -> sa.Row[Any]:
+def fenced(connection: sa.Connection, run_id: str, attempt: int) -> sa.Row[Any]:
     """The run's row, locked, for the worker whose attempt is the newest. Raises `Fenced` for all others."""
     row = _living(connection, run_id)
     if row.attempt != attempt:
@@ -244,7 +253,7 @@ def _end(connection: sa.Connection, row: sa.Row[Any], to: RunState, now: datetim
     totals = rows.totals(connection, [row])[row.id]
     require_truth(to, totals.counts)
     _move(connection, row, to, **rows.ending_values(totals, now, problem))
-    if to in (RunState.SUCCEEDED, RunState.PARTIAL):
+    if to in (RunState.SUCCEEDED, RunState.PARTIAL) and row.kind != "resend":
         _move_cursor(connection, row)
     return _run(connection, row.id)
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from headrace.errors import HeadraceError
 
-HEAD = "0002"  # the newest of ``migrations/versions``
+HEAD = "0003"  # the newest of ``migrations/versions``
 VERSION_TABLE = "headrace_version"
 _LOCK = 0x6865616472616365  # "headrace", as PostgreSQL's advisory lock
 _one_at_a_time = threading.Lock()  # Alembic's scripts speak through module globals

@@ -11,8 +11,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from headrace.errors import HeadraceError
-from headrace.model import CallKind, Counts, Delivery, Part, Problem, Run, RunState, Settled
-from headrace.ports import NewRun
+from headrace.model import CallKind, Counts, Delivery, NewRun, Part, Problem, Run, RunState, Settled
 from headrace.store.tables import DELIVERIES, PARTS
 
 _SETTLED = ("delivered", "duplicate", "invalid", "rejected")  # columns, in the order of the `Settled` values
@@ -63,6 +62,13 @@ def _add_up(extracted: int, unmapped: int, delivered: int, duplicate: int, inval
     return Counts(delivered, duplicate, invalid + unmapped, rejected, pending=extracted - known.total)
 
 
+def read_runs(connection: sa.Connection, query: sa.Select[Any]) -> list[Run]:
+    """The runs that a query on ``runs`` selects, with their totals."""
+    found = connection.execute(query).all()
+    sums = totals(connection, found)
+    return [run_of(row, sums[row.id]) for row in found]
+
+
 def run_of(row: sa.Row[Any], totals: Totals) -> Run:
     """A row of ``runs`` as a `Run`."""
     return Run(
@@ -71,7 +77,7 @@ def run_of(row: sa.Row[Any], totals: Totals) -> Run:
         state=RunState(row.state),
         attempt=row.attempt,
         trigger=row.trigger,
-        call=CallKind(row.call),
+        call=CallKind(row.call) if row.call else None,
         cursor=row.cursor,
         as_of=row.as_of,
         spec=row.spec,
@@ -85,6 +91,9 @@ def run_of(row: sa.Row[Any], totals: Totals) -> Run:
         problem=None if row.problem_code is None else Problem(row.problem_code, row.problem_message),
         warnings=tuple(row.warnings),
         cancel_requested=row.cancel_requested,
+        kind=row.kind,
+        version=row.version,
+        due=row.due,
     )
 
 
@@ -94,7 +103,9 @@ def new_run_values(new: NewRun) -> dict[str, Any]:
         "id": new.id,
         "sync": new.sync,
         "trigger": new.trigger,
-        "call": CallKind(new.spec["call"]).value,
+        "call": CallKind(new.spec["call"]).value if new.spec["call"] else "",
+        "kind": new.kind,
+        "version": new.version,
         "cursor": new.cursor,
         "spec": dict(new.spec),
         "destinations": list(new.destinations),

@@ -2,38 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from pathlib import Path
 
-import sqlalchemy as sa
-
-from headrace.store import ledger, sealed
+from headrace.store import dump, folder, history, ledger, sealed
+from headrace.store.alerts import AlertVerbs
 from headrace.store.database import Database
+from headrace.store.definitions import DefinitionVerbs
+from headrace.store.journals import JournalVerbs
+from headrace.store.kept import CallVerbs
 from headrace.store.migrate import migrate
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-Verb = Callable[Concatenate[sa.Connection, P], T]
-Method = Callable[Concatenate["SqlStore", P], Coroutine[Any, Any, T]]
-
-
-def _reads(verb: Verb[P, T]) -> Method[P, T]:
-    async def method(self: SqlStore, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._database.read(lambda connection: verb(connection, *args, **kwargs))
-
-    return method
+from headrace.store.overview import OverviewVerbs
+from headrace.store.people import PeopleVerbs
+from headrace.store.retries import RetryVerbs
+from headrace.store.schedules import ScheduleVerbs
+from headrace.store.verbs import reads, writes
 
 
-def _writes(verb: Verb[P, T]) -> Method[P, T]:
-    async def method(self: SqlStore, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._database.write(lambda connection: verb(connection, *args, **kwargs))
-
-    return method
-
-
-class SqlStore:
-    """The ledger in a SQLite file (``sqlite:////path``) or on PostgreSQL (``postgresql://…``). A `ports.Store`."""
+class SqlStore(
+    ScheduleVerbs, DefinitionVerbs, PeopleVerbs, JournalVerbs, CallVerbs, RetryVerbs, AlertVerbs, OverviewVerbs
+):
+    """The ledger in a SQLite file (``sqlite:////path``) or on PostgreSQL (``postgresql://…``). A `store_port.Store`."""
 
     def __init__(self, url: str) -> None:
         self._database = Database(url)
@@ -41,35 +29,49 @@ class SqlStore:
     async def open(self) -> None:
         await self._database.prepare(migrate)
 
+    async def dump(self, path: Path) -> int:
+        """Write everything to a file, as of one moment; returns the number of rows. See `headrace.store.dump`."""
+        return await self._database.read(lambda connection: dump.dump(connection, path))
+
+    async def load(self, path: Path) -> int:
+        """Fill this store, which must be empty, from a file that `dump` wrote."""
+        return await self._database.write(lambda connection: dump.load(connection, path))
+
     async def close(self) -> None:
         await self._database.close()
 
-    sync_state = _reads(ledger.sync_state)
-    set_cursor = _writes(ledger.set_cursor)
-    set_enabled = _writes(ledger.set_enabled)
+    sync_state = reads(ledger.sync_state)
+    set_cursor = writes(ledger.set_cursor)
+    set_enabled = writes(ledger.set_enabled)
 
-    create_run = _writes(ledger.create_run)
-    record_skip = _writes(ledger.record_skip)
-    run = _reads(ledger.run)
-    live_run = _reads(ledger.live_run)
-    runs = _reads(ledger.newest_runs)
-    abandon = _writes(ledger.abandon)
-    request_cancel = _writes(ledger.request_cancel)
-    cancel_requested = _reads(ledger.cancel_requested)
+    create_run = writes(ledger.create_run)
+    record_skip = writes(ledger.record_skip)
+    run = reads(ledger.run)
+    live_run = reads(ledger.live_run)
+    runs = reads(ledger.newest_runs)
+    find_runs = reads(history.find_runs)
+    runs_ended_since = reads(history.runs_ended_since)
+    forget_runs = writes(history.forget_runs)
+    abandon = writes(ledger.abandon)
+    request_cancel = writes(ledger.request_cancel)
+    cancel_requested = reads(ledger.cancel_requested)
 
-    take = _writes(ledger.take)
-    extract_anew = _writes(ledger.extract_anew)
-    add_parts = _writes(ledger.add_parts)
-    staged = _writes(ledger.staged)
-    settle = _writes(ledger.settle)
-    finish = _writes(ledger.finish)
+    take = writes(ledger.take)
+    extract_anew = writes(ledger.extract_anew)
+    add_parts = writes(ledger.add_parts)
+    staged = writes(ledger.staged)
+    settle = writes(ledger.settle)
+    finish = writes(ledger.finish)
 
-    parts = _reads(ledger.read_parts)
-    deliveries = _reads(ledger.read_deliveries)
-    error_files = _reads(ledger.error_files)
+    parts = reads(ledger.read_parts)
+    deliveries = reads(ledger.read_deliveries)
+    error_files = reads(ledger.error_files)
 
-    put_sealed = _writes(sealed.put_sealed)
-    read_sealed = _reads(sealed.read_sealed)
-    all_sealed = _reads(sealed.all_sealed)
-    replace_sealed = _writes(sealed.replace_sealed)
-    delete_sealed = _writes(sealed.delete_sealed)
+    state_folder = writes(folder.state_folder)
+    adopt_folder = writes(folder.adopt_folder)
+
+    put_sealed = writes(sealed.put_sealed)
+    read_sealed = reads(sealed.read_sealed)
+    all_sealed = reads(sealed.all_sealed)
+    replace_sealed = writes(sealed.replace_sealed)
+    delete_sealed = writes(sealed.delete_sealed)

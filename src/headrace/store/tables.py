@@ -75,6 +75,11 @@ SYNCS = sa.Table(
     sa.Column("cursor_edits", sa.Integer, nullable=False, default=0),
     sa.Column("columns", _JSON, nullable=False, default=list),
     sa.Column("enabled", sa.Boolean),
+    # Of the schedule, see `headrace.due.Due`.
+    sa.Column("terms", sa.Text),
+    sa.Column("next_due", Moment, index=True),
+    sa.Column("after_run", sa.Text),
+    sa.Column("overruns", sa.Integer, nullable=False, default=0),
 )
 
 RUNS = sa.Table(
@@ -85,7 +90,10 @@ RUNS = sa.Table(
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False, default=0),
     sa.Column("trigger", sa.Text, nullable=False),
-    sa.Column("call", sa.Text, nullable=False),
+    sa.Column("call", sa.Text, nullable=False),  # empty: each call names its own kind
+    sa.Column("kind", sa.Text, nullable=False, default="query"),
+    sa.Column("version", sa.Integer),
+    sa.Column("due", Moment),
     sa.Column("cursor", sa.BigInteger, nullable=False),
     sa.Column("cursor_edits", sa.Integer, nullable=False),
     sa.Column("as_of", sa.BigInteger),
@@ -108,6 +116,8 @@ LIVE_RUN = RUNS.c.state.in_([sa.literal_column(f"'{state}'") for state in LIVE])
 
 sa.Index("runs_by_sync", RUNS.c.sync, RUNS.c.created_at, RUNS.c.id)
 sa.Index("runs_by_time", RUNS.c.created_at, RUNS.c.id)
+sa.Index("runs_by_end", RUNS.c.ended_at)
+sa.Index("one_run_per_due_time", RUNS.c.sync, RUNS.c.due, unique=True)
 sa.Index("one_live_run_per_sync", RUNS.c.sync, unique=True, sqlite_where=LIVE_RUN, postgresql_where=LIVE_RUN)
 
 PARTS = sa.Table(

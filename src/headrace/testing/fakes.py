@@ -20,10 +20,11 @@ from headrace.config import sync_to_json
 from headrace.engines.embedded import EmbeddedEngine
 from headrace.errors import HeadraceError, StageFull
 from headrace.ids import run_id
-from headrace.model import CallKind, Check, Delivery, Failure, Run, Settled, Sync
-from headrace.ports import Batch, Encoded, Limits, NewRun, Reply, Store
+from headrace.model import CallKind, Check, Delivery, Failure, NewRun, Run, Settled, Sync
+from headrace.ports import Batch, Encoded, Limits, Reply
 from headrace.run.job import House, Job
 from headrace.run.worker import Worker
+from headrace.store_port import Store
 from headrace.testing.simulation import FakeClock
 
 

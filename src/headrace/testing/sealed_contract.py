@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from headrace.ports import Store
+from headrace.store_port import Store
 
 
 class SealedContract:

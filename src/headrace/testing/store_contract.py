@@ -18,7 +18,7 @@ import pytest
 
 from headrace.errors import Fenced, HeadraceError, RunLive
 from headrace.model import Counts, Delivery, Part, Problem, Run, RunState, Settled, SyncState
-from headrace.ports import Store
+from headrace.store_port import Store
 from headrace.testing.sealed_contract import SealedContract
 from headrace.testing.store_model import counts_always_add_up
 from headrace.testing.store_samples import (
@@ -43,7 +43,7 @@ ENDS = (RunState.PARTIAL, RunState.FAILED, RunState.CANCELLED)
 
 
 class StoreContract(SealedContract):
-    """Every verb of `ports.Store` and every promise about it that holds within one process."""
+    """Every verb of `store_port.Store` and every promise about it that holds within one process."""
 
     @pytest.fixture
     def new_store(self) -> Callable[[], Store]:

@@ -14,8 +14,8 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from headrace.model import RunState
-from headrace.ports import Store
 from headrace.store import SqlStore
+from headrace.store_port import Store
 from headrace.testing import store_process
 from headrace.testing.store_contract import StoreContract
 from headrace.testing.store_process import SYNCS, race, settling

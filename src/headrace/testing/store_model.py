@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from headrace.errors import Fenced, HeadraceError
-from headrace.model import Counts, Delivery, Part, Problem, RunState, Settled
-from headrace.ports import NewRun, Staged, Store
+from headrace.model import Counts, Delivery, NewRun, Part, Problem, RunState, Settled
+from headrace.store_port import Staged, Store
 
 T = TypeVar("T")
 

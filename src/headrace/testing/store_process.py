@@ -17,8 +17,8 @@ from dataclasses import replace
 
 from headrace.errors import RunLive
 from headrace.model import Delivery
-from headrace.ports import Store
 from headrace.store import SqlStore
+from headrace.store_port import Store
 from headrace.testing.store_samples import deliveries, delivering, new_run
 
 SYNCS = 15  # of a race

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
-from headrace.model import Delivery, Part, Problem, Run, RunState, Settled
-from headrace.ports import NewRun, Staged, Store
+from headrace.model import Delivery, NewRun, Part, Problem, Run, RunState, Settled
+from headrace.store_port import Staged, Store
 
 NOON = datetime(2026, 1, 2, 12, 0, 0, 123456, UTC)
 LATER = NOON + timedelta(minutes=5)

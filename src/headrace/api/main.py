@@ -1,0 +1,114 @@
+"""The API as one ASGI app: every router, one shape of error, one document of it all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+import headrace
+from headrace.api import (
+    alerts,
+    audit,
+    calls,
+    connectors,
+    destinations,
+    document,
+    errors,
+    events,
+    failures,
+    oidc,
+    people,
+    previews,
+    runs,
+    sessions,
+    settings,
+    setup,
+    sources,
+    ssh_keys,
+    status,
+    syncs,
+    tokens,
+    write_keys,
+)
+from headrace.api.csrf import CrossSiteGuard
+from headrace.api.deps import Gate
+from headrace.app import App
+
+AREAS = (
+    document, setup, sessions, people, tokens, write_keys, audit, oidc,
+    status, connectors, settings, sources, ssh_keys, destinations, syncs, previews, runs, failures,
+    calls, events, alerts,
+)  # fmt: skip
+
+
+def create_app(app: App, gate: Gate, *routers: APIRouter) -> FastAPI:
+    """The API over ``app``; ``gate`` finds out who asks. ``routers`` are served beside the API's own."""
+    api = _with_routes(routers)
+    api.state.app, api.state.gate, api.state.started = app, gate, app.clock.now()
+    api.state.jobs, api.state.wake = {}, lambda: None  # the service puts its dispatcher's here
+    errors.install(api)
+    api.add_middleware(CrossSiteGuard)
+    api.add_middleware(_Frame)
+    return api
+
+
+def described() -> dict[str, Any]:
+    """The OpenAPI document of the API's own routes, without a project."""
+    return document.document(_with_routes(()))
+
+
+def _with_routes(routers: Sequence[APIRouter]) -> FastAPI:
+    api = FastAPI(
+        title="Headrace",
+        summary="Syncs from a warehouse to the tools where its rows do work.",
+        version=headrace.__version__,
+        openapi_url=None,  # served below, to whoever is signed in
+        docs_url=None,  # these pages load scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    for area in AREAS:
+        api.include_router(area.router, responses=document.ANY_ERROR)
+    for router in routers:
+        api.include_router(router, responses=document.ANY_ERROR)
+    api.openapi = lambda: document.document(api)  # type: ignore[method-assign]
+    return api
+
+
+class _Frame:
+    """What is the same for every answer: headers that keep browsers careful, and a limit for bodies."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        size = 0
+
+        async def limited() -> Message:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            if size > errors.MAX_BODY:
+                raise HTTPException(413)
+            return message
+
+        async def framed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in errors.SECURITY.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        announced = Headers(scope=scope).get("content-length", "0")
+        if announced.isdecimal() and int(announced) > errors.MAX_BODY:
+            await errors.too_large()(scope, receive, framed)
+        else:
+            await self._app(scope, limited, framed)

@@ -1,0 +1,276 @@
+"""The command line against a running service: the same commands, over its API, with a token.
+
+export HEADRACE_SERVER=https://headrace.example.com HEADRACE_TOKEN=hdr_…
+headrace runs people
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+from rich.text import Text
+
+from headrace.aio import in_thread
+from headrace.cli import show
+from headrace.cli.failures import format_of, print_failures
+from headrace.errors import HeadraceError, UsageError
+from headrace.model import CallKind, Counts, Failure, Problem, Run, RunState
+from headrace.net.http import AiohttpClient
+from headrace.preview import Preview, PreviewRow
+
+_ASK_EVERY = 0.5  # seconds between two looks at a run
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where the service is, and the proof that we may speak to it."""
+
+    url: str
+    token: str
+
+    @classmethod
+    def at(cls, url: str) -> Server:
+        token = os.environ.get("HEADRACE_TOKEN", "")
+        if not token:
+            raise UsageError(
+                "There is no token for the service. Make one there with: headrace token new NAME, and set "
+                "HEADRACE_TOKEN to it.",
+                code="no_token",
+            )
+        return cls(url.rstrip("/"), token)
+
+
+class Client:
+    """Asks the API and turns its errors into ours."""
+
+    def __init__(self, server: Server, http: AiohttpClient) -> None:
+        self._server, self._http = server, http
+
+    async def ask(self, method: str, path: str, body: object = None) -> Any:
+        """The answer's JSON. Raises `HeadraceError` with the service's own code."""
+        headers = self._headers
+        sent = () if body is None else (orjson.dumps(body),)
+        if sent:
+            headers["Content-Type"] = "application/json"
+        answer = await self._http.request(method, f"{self._server.url}/api/v1{path}", body=sent, headers=headers)
+        if answer.status >= 300:
+            raise _refused(answer.status, answer.body, self._server.url)
+        return orjson.loads(answer.body)
+
+    async def download(self, path: str, output: Path) -> None:
+        """Write an answer to a file as it comes. Raises `HeadraceError`."""
+        aside = output.with_name(f"{output.name}.part")
+        try:
+            with await in_thread(open, aside, "wb") as file:
+                url = f"{self._server.url}/api/v1{path}"
+                answer = await self._http.download(url, file.write, headers=self._headers)
+            if answer.status == 200:
+                await in_thread(aside.replace, output)
+            else:
+                await in_thread(aside.unlink)
+        except OSError as error:
+            raise UsageError(f"The file {str(output)!r} cannot be written: {error.strerror}.") from error
+        if answer.status != 200:
+            raise _refused(answer.status, answer.body, self._server.url)
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._server.token}", "Accept": "*/*"}
+
+
+def _refused(status: int, body: bytes, url: str) -> HeadraceError:
+    try:
+        told = orjson.loads(body)["error"]
+        kind = UsageError if status in (400, 404, 409, 422) else HeadraceError
+        return kind(told["message"], code=told["code"])
+    except (ValueError, KeyError, TypeError):
+        message = f"{url} answered with HTTP {status} and nothing that Headrace says. Check the address of the service."
+        return HeadraceError(message, code="not_headrace")
+
+
+@asynccontextmanager
+async def _client(server: Server) -> AsyncIterator[Client]:
+    http = AiohttpClient()
+    try:
+        yield Client(server, http)
+    finally:
+        await http.close()
+
+
+async def run_syncs(
+    server: Server, names: Sequence[str], *, fresh: bool, full: bool, quiet: bool, json_output: bool
+) -> int:
+    """Start runs there and follow them to their end; Ctrl-C ends the following, not the runs."""
+    if fresh:
+        raise UsageError("--fresh is for the machine of the service: there, an interrupted run is taken up by itself.")
+    async with _client(server) as client:
+        chosen = list(names) or [s["name"] for s in await _all(client, "/syncs") if s["enabled"] and not s["received"]]
+        started = [await client.ask("POST", f"/syncs/{quote(name)}/{'run-full' if full else 'run'}") for name in chosen]
+        if not quiet and not json_output:
+            show.err.print(Text(f"Started {len(started)}. Ctrl-C stops watching; the runs go on."))
+        done = await asyncio.gather(*(_followed(client, run["id"]) for run in started))
+    if json_output:
+        show.print_json({"runs": [show.run_fact(run) for run in done]})
+    else:
+        show.print_done(done)
+    return 0 if all(run.state in (RunState.SUCCEEDED, RunState.SKIPPED) for run in done) else 1
+
+
+async def list_runs(server: Server, sync: str | None, limit: int, json_output: bool) -> int:
+    async with _client(server) as client:
+        wanted = f"?sync={quote(sync)}" if sync else ""
+        found = [_run(told) for told in await _all(client, f"/runs{wanted}", limit)]
+    if json_output:
+        show.print_json({"runs": [show.run_fact(run) for run in found]})
+        return 0
+    for line in show.history(found) if found else [Text("No runs yet. Start one with: headrace run --all")]:
+        show.out.print(line)
+    return 0
+
+
+async def show_failures(server: Server, wanted: str, output: Path | None, json_output: bool) -> int:
+    """The failed rows of a run, on the screen, as JSON lines, or in a file."""
+    ending = format_of(output) if output else ""
+    async with _client(server) as client:
+        run = await _chosen(client, wanted)
+        if output is not None:
+            await client.download(f"/runs/{run.id}/failures.{ending}", output)
+            show.err.print(Text(f"Wrote the failed rows of {run.id} to {output}."))
+            return 0
+        failed = await _all(client, f"/runs/{run.id}/failures")
+    if not json_output:
+        print_failures(run.id, failed)
+        return 0
+    for record in failed:
+        show.print_json_line(record)
+    return 0
+
+
+async def cancel_run(server: Server, wanted: str, json_output: bool) -> int:
+    async with _client(server) as client:
+        run = await _chosen(client, wanted)
+        cancelled = await _followed(client, (await client.ask("POST", f"/runs/{run.id}/cancel"))["id"])
+    if json_output:
+        show.print_json(show.run_fact(cancelled))
+    else:
+        show.out.print(Text(f"The run {cancelled.id} is {cancelled.state}."))
+    return 0
+
+
+async def set_enabled(server: Server, sync: str, enabled: bool) -> None:
+    async with _client(server) as client:
+        await client.ask("POST", f"/syncs/{quote(sync)}/{'enable' if enabled else 'disable'}")
+    show.out.print(Text(f"The sync {sync!r} is {'enabled' if enabled else 'disabled'}."))
+
+
+async def set_cursor(server: Server, sync: str, cursor: int) -> None:
+    async with _client(server) as client:
+        await client.ask("PUT", f"/syncs/{quote(sync)}/last-sync-time", {"last_sync_time": cursor})
+    what = "everything" if cursor == 0 else f"what changed since {cursor}"
+    show.out.print(Text(f"The next run of {sync!r} sends {what}."))
+
+
+async def preview_sync(server: Server, sync: str, limit: int, last_sync_time: int | None, json_output: bool) -> int:
+    async with _client(server) as client:
+        body = {"limit": limit, "last_sync_time": last_sync_time or 0}
+        told = await client.ask("POST", f"/syncs/{quote(sync)}/preview", body)
+    preview = _preview(told)
+    if json_output:
+        show.print_json(show.preview_fact(preview))
+    elif preview.rows:
+        show.print_preview(preview)
+    else:
+        show.out.print(Text("The query returns no rows."))
+    return 0
+
+
+async def resend(server: Server, wanted: str, destinations: Sequence[str], json_output: bool) -> int:
+    """Send the failed rows of a run again, and follow that to its end."""
+    async with _client(server) as client:
+        run = await _chosen(client, wanted)
+        body = {"destinations": list(destinations)} if destinations else {}
+        done = await _followed(client, (await client.ask("POST", f"/runs/{run.id}/resend", body))["id"])
+    if json_output:
+        show.print_json({"runs": [show.run_fact(done)]})
+    else:
+        show.print_done([done])
+    return 0 if done.state is RunState.SUCCEEDED else 1
+
+
+async def _followed(client: Client, run_id: str) -> Run:
+    while True:
+        run = _run(await client.ask("GET", f"/runs/{run_id}"))
+        if not run.state.live:
+            return run
+        await asyncio.sleep(_ASK_EVERY)
+
+
+async def _chosen(client: Client, wanted: str) -> Run:
+    """The run with that id; for the name of a sync, its newest run."""
+    try:
+        return _run(await client.ask("GET", f"/runs/{quote(wanted, safe='')}"))
+    except UsageError as error:
+        newest = await client.ask("GET", f"/runs?limit=1&sync={quote(wanted, safe='')}")
+        if not newest["items"]:
+            raise error from None
+        return _run(newest["items"][0])
+
+
+async def _all(client: Client, path: str, limit: int = 10_000) -> list[dict[str, Any]]:
+    """The items of a list over its pages."""
+    found: list[dict[str, Any]] = []
+    cursor, joint = "", "&" if "?" in path else "?"
+    while len(found) < limit:
+        page = await client.ask("GET", f"{path}{joint}limit={min(200, limit - len(found))}{cursor}")
+        found += page["items"]
+        if not page["next"]:
+            break
+        cursor = f"&cursor={quote(page['next'])}"
+    return found
+
+
+def _run(told: dict[str, Any]) -> Run:
+    code, error = told["error_code"], told["error"]
+    return Run(
+        id=told["id"],
+        sync=told["sync"],
+        state=RunState(told["state"]),
+        attempt=0,
+        trigger=told["trigger"],
+        call=CallKind(told["call"]) if told["call"] else None,
+        cursor=told["last_sync_time"],
+        as_of=told["next_last_sync_time"],
+        spec={},
+        destinations=tuple(told["destinations"]),
+        created_at=datetime.fromisoformat(told["created_at"]),
+        started_at=_moment(told["started_at"]),
+        ended_at=_moment(told["ended_at"]),
+        extracted=told["extracted"],
+        unmapped=told["unmapped"],
+        counts={name: Counts(**counts) for name, counts in told["destinations"].items()},
+        problem=Problem(code, error.removesuffix(f" [{code}]")) if code else None,
+        warnings=tuple(told["warnings"]),
+    )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _preview(told: dict[str, Any]) -> Preview:
+    rows = [
+        PreviewRow(row["row"], row["values"], row["call"], [
+            Failure(error["code"], error["message"], error["column"]) for error in row["errors"]
+        ])
+        for row in told["rows"]
+    ]  # fmt: skip
+    return Preview([(column["name"], column["type"]) for column in told["columns"]], rows, told["warnings"])

@@ -1,0 +1,1 @@
+"""The entry for calls over HTTP, as the Pipelines API and Segment's spell it."""

@@ -1,0 +1,1 @@
+"""What a service does beside its runs: alarms and their notices, retention, backup."""
