@@ -13,7 +13,9 @@ Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 # They start servers, processes or whole runs: together they take minutes, and `make test` runs them all the same.
 _HERE = Path(__file__).parent
-_SLOW = tuple(_HERE / folder for folder in ("cli", "net/ssh", "promise", "sources", "store"))
+_SLOW = tuple(
+    _HERE / folder for folder in ("api", "cli", "ingest", "net/ssh", "promise", "serve", "sources", "store", "upkeep")
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

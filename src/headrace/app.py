@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,7 +32,7 @@ from headrace.ports import Destination, Http, Source, Tools
 from headrace.preview import Preview, preview
 from headrace.project import Project
 from headrace.query import relocated, render
-from headrace.run.job import House, Job
+from headrace.run.job import House, Job, Spans, no_spans
 from headrace.run.worker import Worker
 from headrace.stage.errorfiles import LocalErrorFiles
 from headrace.stage.journals import LocalJournals
@@ -58,6 +58,7 @@ class App:
         self.versions: dict[str, int] = {}  # of each sync, see `headrace.definitions.Version`
         self.http = http  # for addresses that stand in files
         self.guarded = guarded or http  # for addresses that were given over the API
+        self.spans: Spans = no_spans  # a service that traces puts its own here
         self._reloading = asyncio.Lock()
         self._said: dict[str, Sync] = {}  # the syncs whose versions are noted
         self.workshop = Workshop(self)
@@ -71,7 +72,7 @@ class App:
         self.journals = LocalJournals(places.home / "journal", store, self.clock)
         house = House(
             store, self.stage, self.errors, self.seen, self.locks, self.clock, self.open_source, self.open_destination,
-            kept_calls=self._kept_calls, journals=self.journals,
+            kept_calls=self._kept_calls, spans=self._spans, journals=self.journals,
         )  # fmt: skip
         self._worker = Worker(house)
         self.engine = EmbeddedEngine(self._worker)
@@ -117,6 +118,9 @@ class App:
         versions |= await self.store.note_versions(new) if new else {}
         self._said = said
         return versions
+
+    def _spans(self, step: str, sync: str, run: str) -> AbstractContextManager[object]:
+        return self.spans(step, sync, run)
 
     def _kept_calls(self) -> int:
         service = self.project.service

@@ -38,9 +38,7 @@ class Serving:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         with contextlib.suppress(ProcessLookupError):
             self.process.kill()
-        self.process.wait(PATIENCE)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
+        self.gone()
 
     def start(self) -> None:
         with open(self.log, "ab") as log:
@@ -62,7 +60,14 @@ class Serving:
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Tell it to stop and wait for that; returns its exit code."""
         self.process.send_signal(number)
-        return self.process.wait(PATIENCE)
+        return self.gone()
+
+    def gone(self) -> int:
+        """Its exit code, once it has ended."""
+        code = self.process.wait(PATIENCE)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        return code
 
     def ask(self, method: str, path: str, body: object = None, **headers: str) -> tuple[int, Any, dict[str, str]]:
         """Status, JSON (or text) and headers of an answer."""
@@ -103,7 +108,7 @@ class Serving:
         asked = {"name": "test", "role": "owner", "preview": True}
         status, content, _ = self.ask("POST", "/api/v1/tokens", asked, **origin)
         assert status == 201, content
-        self.token = content["token"]
+        self.token = content["text"]
 
 
 def until(look: Any, seconds: float = PATIENCE) -> Any:

@@ -42,13 +42,17 @@ def test_from_nothing_to_delivered_rows(tmp_path: Path, server: RecordingServer)
     (tmp_path / "headrace.yaml").write_text("service:\n  egress_allow: [127.0.0.0/8]\n")
     with Serving(tmp_path) as service:
         service.own()
-        service.post("/api/v1/sources", {"name": "shop", "type": "sqlite", "path": "shop.sqlite"})
-        service.post("/api/v1/destinations", {"name": "hook", "type": "webhook", "url": f"{server.url}/hook"})
         sync = {
-            "name": "people", "source": "shop", "call": "identify", "destinations": ["hook"],
+            "source": "shop", "call": "identify", "destinations": ["hook"],
             "query": 'SELECT id AS "userId", name FROM people', "schedule": "every hour",
         }  # fmt: skip
-        service.post("/api/v1/syncs", sync)
+        made = {
+            "sources": ("shop", {"type": "sqlite", "path": "shop.sqlite"}),
+            "destinations": ("hook", {"type": "webhook", "url": f"{server.url}/hook"}),
+            "syncs": ("people", sync),
+        }
+        for section, (name, definition) in made.items():
+            service.post(f"/api/v1/{section}", {"name": name, "definition": definition})
         run = until(lambda: service.get("/api/v1/runs")["items"])[0]
         ended = service.ended(run["id"])
         assert (ended["state"], ended["trigger"]) == ("partial", "schedule")
@@ -75,7 +79,7 @@ def test_stopped_amid_a_run(tmp_path: Path, server: RecordingServer, number: int
             service.process.send_signal(number)
             if number == signal.SIGTERM:
                 until(lambda: "stopping" in service.log.read_text())
-        assert service.process.wait(PATIENCE) == (0 if number == signal.SIGTERM else -signal.SIGKILL)
+        assert service.gone() == (0 if number == signal.SIGTERM else -signal.SIGKILL)
         service.start()
         (run,) = service.get("/api/v1/runs")["items"]
         assert service.ended(run["id"])["state"] == "succeeded"
@@ -99,7 +103,7 @@ def test_health_and_metrics(tmp_path: Path, server: RecordingServer) -> None:
         service.own()
         run = service.post("/api/v1/syncs/people/run")
         service.ended(run["id"])
-        text = service.get("/metrics")
+        text = until(lambda: "headrace_runs_total{" in (text := service.get("/metrics")) and text)
         assert 'headrace_runs_total{state="succeeded",sync="people"} 1.0' in text
         assert 'headrace_calls_total{destination="hook",outcome="delivered",sync="people"} 3.0' in text
         assert 'headrace_request_seconds_count{method="GET",part="api",status="2xx"}' in text
@@ -173,8 +177,7 @@ def test_received_calls_are_delivered(tmp_path: Path, server: RecordingServer) -
     with Serving(tmp_path) as service:
         status, body, _ = service.ask("POST", "/v1/batch", {"batch": calls, "writeKey": "wk"})
         assert (status, body) == (200, {})
-        service.process.kill()
-        service.process.wait(PATIENCE)
+        assert service.stop(signal.SIGKILL) == -signal.SIGKILL
         service.start()
         until(lambda: len(received(server.requests)) == 5)
     assert Counter(call["messageId"] for call in received(server.requests)) == Counter(f"m{n}" for n in range(5))
@@ -188,7 +191,7 @@ def test_traces(tmp_path: Path, server: RecordingServer) -> None:
     with open(tmp_path / "headrace.yaml", "a") as file:
         file.write(f"service:\n  trace_to: {server.url}\n")
     with Serving(tmp_path) as service:
-        until(lambda: any(request.path.startswith("/hook") for request in server.requests))
+        until(lambda: "a run ended" in service.log.read_text())
         assert service.stop() == 0
     spans = b"".join(request.body for request in server.requests if request.path == "/v1/traces")
     assert b"extract" in spans

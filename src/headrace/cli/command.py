@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
+import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from headrace.cli.guard import ReaderGone
+from headrace.errors import UsageError
 
 T = TypeVar("T")
 
@@ -29,6 +34,43 @@ def run_async(work: Coroutine[Any, Any, T]) -> T:
         return result
     except BrokenPipeError as error:
         raise ReaderGone from error
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where a service is, and the proof that we may speak to it."""
+
+    url: str
+    token: str
+
+
+Place = Path | Server
+"""What a command works on: a project's folder, or a running service."""
+
+_THERE = ("preview", "run", "runs", "errors", "cancel", "enable", "disable", "reset", "resend")
+
+
+def remote(url: str, command: str) -> Server:
+    """The service that a command speaks to. Raises `UsageError` for commands that work on a project's folder only."""
+    if command not in _THERE:
+        raise UsageError(
+            f"`headrace {command}` works on a project's folder: leave --server and HEADRACE_SERVER out. A service is "
+            f"spoken to by: {', '.join(_THERE)}.",
+            code="not_remote",
+        )
+    token = os.environ.get("HEADRACE_TOKEN", "")
+    if not token:
+        raise UsageError(
+            "There is no token for the service. Make one on its machine, with: headrace token new EMAIL NAME, and set "
+            "HEADRACE_TOKEN to it.",
+            code="no_token",
+        )
+    return Server(url.rstrip("/"), token)
+
+
+def on(place: Place, room: str) -> Any:
+    """The module with what commands do: here, or the same over the API of a service."""
+    return importlib.import_module(f"headrace.cli.{'remote' if isinstance(place, Server) else room}")
 
 
 @contextmanager

@@ -13,8 +13,10 @@ from pathlib import Path
 import click
 
 from headrace import __version__
-from headrace.cli.command import as_json, run_async
+from headrace.cli.command import Place, as_json, on, remote, run_async
 from headrace.cli.guard import guarded
+from headrace.cli.operations_commands import resend
+from headrace.cli.people_commands import audit, token, user, write_key
 from headrace.cli.serve_commands import adopt, backup, restore, serve
 from headrace.cli.ssh_key_commands import ssh_key
 from headrace.cli.vault_commands import key, secret
@@ -26,10 +28,14 @@ from headrace.cli.vault_commands import key, secret
     "-C", "--project", type=click.Path(path_type=Path, file_okay=False), default=Path(), envvar="HEADRACE_PROJECT",
     help="The folder of headrace.yaml; the current one by default.",
 )  # fmt: skip
+@click.option(
+    "--server", metavar="URL", envvar="HEADRACE_SERVER",
+    help="Speak to a running service there, with the token in HEADRACE_TOKEN, rather than to a project here.",
+)  # fmt: skip
 @click.pass_context
-def cli(context: click.Context, project: Path) -> None:
+def cli(context: click.Context, project: Path, server: str | None) -> None:
     """Headrace leads the rows of a warehouse to the tools where they do work."""
-    context.obj = project.absolute()
+    context.obj = project.absolute() if server is None else remote(server, str(context.invoked_subcommand))
 
 
 @cli.command()
@@ -61,27 +67,31 @@ def check(project: Path, names: tuple[str, ...], json_output: bool) -> None:
 )
 @as_json
 @click.pass_obj
-def preview(project: Path, sync: str, limit: int, last_sync_time: int | None, json_output: bool) -> None:
+def preview(place: Place, sync: str, limit: int, last_sync_time: int | None, json_output: bool) -> None:
     """Run Query: the first rows, and beside each the call it becomes. Nothing is sent."""
-    from headrace.cli.projects import preview_sync
-
-    sys.exit(run_async(preview_sync(project, sync, limit, last_sync_time, json_output)))
+    sys.exit(run_async(on(place, "projects").preview_sync(place, sync, limit, last_sync_time, json_output)))
 
 
 @cli.command()
 @click.argument("syncs", metavar="SYNC...", nargs=-1)
 @click.option("--all", "every", is_flag=True, help="Run every enabled sync.")
 @click.option("--fresh", is_flag=True, help="Discard an interrupted run instead of continuing it.")
+@click.option("--full", is_flag=True, help="With last_sync_time 0: everything that the query returns.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress bars.")
 @as_json
 @click.pass_obj
-def run(project: Path, syncs: tuple[str, ...], every: bool, fresh: bool, quiet: bool, json_output: bool) -> None:
+def run(
+    place: Place, syncs: tuple[str, ...], every: bool, fresh: bool, full: bool, quiet: bool, json_output: bool
+) -> None:
     """Run syncs now. An interrupted run is continued."""
-    from headrace.cli.runs import run_syncs
-
     if bool(syncs) == every:
         raise click.UsageError("Name the syncs to run, or give --all.")
-    sys.exit(run_async(run_syncs(project, syncs, fresh=fresh, quiet=quiet, json_output=json_output)))
+    if fresh and full:
+        raise click.UsageError(
+            "--full begins a run of its own. Leave --fresh out."
+        )
+    work = on(place, "runs").run_syncs(place, syncs, fresh=fresh, full=full, quiet=quiet, json_output=json_output)
+    sys.exit(run_async(work))
 
 
 @cli.command()
@@ -89,11 +99,9 @@ def run(project: Path, syncs: tuple[str, ...], every: bool, fresh: bool, quiet: 
 @click.option("-n", "--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Runs to show.")
 @as_json
 @click.pass_obj
-def runs(project: Path, sync: str | None, limit: int, json_output: bool) -> None:
+def runs(place: Place, sync: str | None, limit: int, json_output: bool) -> None:
     """History: the counts of each run, the newest first."""
-    from headrace.cli.runs import list_runs
-
-    sys.exit(run_async(list_runs(project, sync, limit, json_output)))
+    sys.exit(run_async(on(place, "runs").list_runs(place, sync, limit, json_output)))
 
 
 @cli.command()
@@ -104,59 +112,49 @@ def runs(project: Path, sync: str | None, limit: int, json_output: bool) -> None
 )  # fmt: skip
 @as_json
 @click.pass_obj
-def errors(project: Path, run_id: str, output: Path | None, json_output: bool) -> None:
+def errors(place: Place, run_id: str, output: Path | None, json_output: bool) -> None:
     """The failed rows of a run, each with its reason and its values.
 
     RUN is the id of a run, or the name of a sync for its newest run.
     """
-    from headrace.cli.failures import show_failures
-
-    sys.exit(run_async(show_failures(project, run_id, output, json_output)))
+    sys.exit(run_async(on(place, "failures").show_failures(place, run_id, output, json_output)))
 
 
 @cli.command()
 @click.argument("run_id", metavar="RUN")
 @as_json
 @click.pass_obj
-def cancel(project: Path, run_id: str, json_output: bool) -> None:
+def cancel(place: Place, run_id: str, json_output: bool) -> None:
     """Stop a run for good. What was delivered stays delivered.
 
     RUN is the id of a run, or the name of a sync for its newest run.
     """
-    from headrace.cli.runs import cancel_run
-
-    sys.exit(run_async(cancel_run(project, run_id, json_output)))
+    sys.exit(run_async(on(place, "runs").cancel_run(place, run_id, json_output)))
 
 
 @cli.command()
 @click.argument("sync")
 @click.pass_obj
-def enable(project: Path, sync: str) -> None:
-    """Let a sync run with --all again. Its last_sync_time was kept."""
-    from headrace.cli.projects import set_enabled
-
-    run_async(set_enabled(project, sync, True))
+def enable(place: Place, sync: str) -> None:
+    """Let a sync run by its schedule, and with --all, again. Its last_sync_time was kept."""
+    run_async(on(place, "projects").set_enabled(place, sync, True))
 
 
 @cli.command()
 @click.argument("sync")
 @click.pass_obj
-def disable(project: Path, sync: str) -> None:
-    """Keep a sync from running with --all; its last_sync_time is kept."""
-    from headrace.cli.projects import set_enabled
-
-    run_async(set_enabled(project, sync, False))
+def disable(place: Place, sync: str) -> None:
+    """Keep a sync from running by its schedule, and with --all; its last_sync_time is kept."""
+    run_async(on(place, "projects").set_enabled(place, sync, False))
 
 
 @cli.command()
 @click.argument("sync")
 @click.option("--to", "cursor", type=click.IntRange(0), default=0, show_default=True, help="Unix seconds.")
 @click.pass_obj
-def reset(project: Path, sync: str, cursor: int) -> None:
+def reset(place: Place, sync: str, cursor: int) -> None:
     """Set last_sync_time back; 0 makes the next run send everything."""
-    from headrace.cli.projects import set_cursor
-
-    run_async(set_cursor(project, sync, cursor))
+    run_async(on(place, "projects").set_cursor(place, sync, cursor))
 
 
 @cli.command()
@@ -171,7 +169,7 @@ def demo(folder: Path) -> None:
     sys.exit(run_async(run_demo(folder.absolute())))
 
 
-for command in (secret, key, ssh_key, serve, backup, restore, adopt):
+for command in (resend, serve, user, token, write_key, audit, secret, key, ssh_key, backup, restore, adopt):
     cli.add_command(command)
 
 

@@ -7,10 +7,8 @@ headrace runs people
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from rich.text import Text
 
 from headrace.aio import in_thread
 from headrace.cli import show
+from headrace.cli.command import Server
 from headrace.cli.failures import format_of, print_failures
 from headrace.errors import HeadraceError, UsageError
 from headrace.model import CallKind, Counts, Failure, Problem, Run, RunState
@@ -28,25 +27,6 @@ from headrace.net.http import AiohttpClient
 from headrace.preview import Preview, PreviewRow
 
 _ASK_EVERY = 0.5  # seconds between two looks at a run
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """Where the service is, and the proof that we may speak to it."""
-
-    url: str
-    token: str
-
-    @classmethod
-    def at(cls, url: str) -> Server:
-        token = os.environ.get("HEADRACE_TOKEN", "")
-        if not token:
-            raise UsageError(
-                "There is no token for the service. Make one there with: headrace token new NAME, and set "
-                "HEADRACE_TOKEN to it.",
-                code="no_token",
-            )
-        return cls(url.rstrip("/"), token)
 
 
 class Client:
@@ -72,7 +52,7 @@ class Client:
         try:
             with await in_thread(open, aside, "wb") as file:
                 url = f"{self._server.url}/api/v1{path}"
-                answer = await self._http.download(url, file.write, headers=self._headers)
+                answer = await self._http.download(url, file, headers=self._headers)
             if answer.status == 200:
                 await in_thread(aside.replace, output)
             else:
@@ -193,7 +173,9 @@ async def preview_sync(server: Server, sync: str, limit: int, last_sync_time: in
     return 0
 
 
-async def resend(server: Server, wanted: str, destinations: Sequence[str], json_output: bool) -> int:
+async def resend_rows(
+    server: Server, wanted: str, destinations: Sequence[str], *, quiet: bool, json_output: bool
+) -> int:
     """Send the failed rows of a run again, and follow that to its end."""
     async with _client(server) as client:
         run = await _chosen(client, wanted)

@@ -16,6 +16,7 @@ from headrace.cli import show
 from headrace.cli.progress import Watch
 from headrace.errors import UsageError
 from headrace.model import Run, RunState
+from headrace.operations import run_full
 from headrace.run.job import Job
 
 _GOOD = (RunState.SUCCEEDED, RunState.SKIPPED)
@@ -54,10 +55,15 @@ def _interruptible() -> Iterator[_Interrupt]:
             loop.remove_signal_handler(number)
 
 
-async def run_syncs(project: Path, names: Sequence[str], *, fresh: bool, quiet: bool, json_output: bool) -> int:
-    """Run syncs one after another; without names, every enabled one."""
+async def run_syncs(
+    project: Path, names: Sequence[str], *, fresh: bool, full: bool, quiet: bool, json_output: bool
+) -> int:
+    """Run syncs one after another; without names, every enabled one. ``full``: with last_sync_time 0."""
     async with opened(project, os.environ) as app:
         chosen = [app.sync(name).name for name in names] or await _enabled(app)
+        if full:
+            for name in chosen:
+                await run_full(app, name)
         done = await run_each(app, chosen, fresh=fresh, quiet=quiet or json_output)
     if json_output:
         show.print_json({"runs": [show.run_fact(run) for run in done]})

@@ -22,8 +22,6 @@ from headrace.upkeep.folder import number_of
 async def serve_project(project: Path, listen: str | None, log_format: str | None, *, behind_proxy: bool) -> None:
     options = Options(listen, behind_proxy, log_format or ("text" if sys.stderr.isatty() else None))
     async with opened(project, os.environ, need_files=False) as app:
-        for doubt in app.doubts:
-            show.err.print(Text(f"warning: {doubt}", "yellow"))
         await serve(app, options, _tell_address)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ssl
 from base64 import b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -89,17 +90,15 @@ class AiohttpClient:
             answers.discreet(reply, *_secrets(url, sent, auth))  # in the note; who asked gets the answer as it is
         return reply
 
-    async def download(
-        self, url: str, write: Callable[[bytes], object], headers: Mapping[str, str], timeout: float = 3600.0
-    ) -> HttpReply:
-        """GET a large answer, and hand it on piece by piece where its status is 200. Raises `Unreachable`."""
+    async def download(self, url: str, file: IO[Any], headers: Mapping[str, str], timeout: float = 3600.0) -> HttpReply:
+        """GET a large answer into a file, where its status is 200. Raises `Unreachable`."""
         limit = aiohttp.ClientTimeout(total=timeout)
         try:
             async with self._opened().get(url, headers=headers, allow_redirects=False, timeout=limit) as response:
                 if response.status != 200:
                     return HttpReply(response.status, {}, await _capped(response))
                 async for piece in response.content.iter_any():
-                    write(piece)
+                    file.write(piece)
                 return HttpReply(response.status, {}, b"")
         except aiohttp.ClientError as error:
             raise Unreachable(f"{_place(url)} {_cause(error, timeout)}") from None

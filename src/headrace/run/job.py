@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from headrace.aio import first
@@ -17,6 +18,14 @@ from headrace.store_port import Store
 
 Place = tuple[str, int, int]
 """A call on its way: destination, part, position in the part."""
+
+
+Spans = Callable[[str, str, str], AbstractContextManager[object]]
+"""Given a step, its sync and its run: what it is carried out in."""
+
+
+def no_spans(_step: str, _sync: str, _run: str) -> AbstractContextManager[object]:
+    return nullcontext()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +46,7 @@ class House:
     part_rows: int = 32_768  # measured: fewer cost time per part; more cost memory, and miss the processor's caches
     part_bytes: int = 16 << 20  # of Arrow data, where rows are wide
     kept_calls: Callable[[], int] = lambda: 200  # calls of each run that Data In keeps
+    spans: Spans = no_spans  # what happens around each step, for traces
     journals: JournalFiles | None = None  # None: nothing is received over HTTP here
 
 

@@ -76,7 +76,9 @@ class Worker:
 
     async def do(self, step: str, run_id: str, *args: Any) -> Any:
         """Carry out a step. Raises `Stopped`; every `RunFailed` becomes the run's problem."""
-        return await self._steps[step](self._benches[run_id], *args)
+        bench = self._benches[run_id]
+        with self.house.spans(step, bench.job.run.sync, run_id):
+            return await self._steps[step](bench, *args)
 
     # ------------------------------------------------------------------------------------------------------- steps
 

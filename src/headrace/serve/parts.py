@@ -73,6 +73,7 @@ async def assembled(app: App) -> AsyncIterator[Parts]:
         dispatcher.jobs, dispatcher.wake, hub, messenger,
     )  # fmt: skip
     api.state.access = Access(app)
+    await app.journals.recover()
     entry = Entry(lambda: app.project, Keys(lambda: app.project, store, clock), app.journals, clock, received)
     try:
         yield Parts(

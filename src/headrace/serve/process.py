@@ -24,6 +24,7 @@ from headrace.errors import HeadraceError
 from headrace.net import listen
 from headrace.serve import logs
 from headrace.serve.parts import Parts, assembled
+from headrace.serve.traces import tracing
 from headrace.service import Service
 from headrace.upkeep import retention
 from headrace.upkeep.folder import require_own_folder
@@ -65,11 +66,16 @@ async def serve(app: App, options: Options, ready: Callable[[str, str | None], N
     listen.require_cover(host, _covered(app, options))
     logs.set_up(options.log_format or service.log_format, lambda: logs.secrets_of(app.project))
     door = listen.listening(host, port)
-    with contextlib.closing(door):
-        async with assembled(app) as parts:
-            address = listen.shown(door, secure=bool(service.tls_certificate))
-            code = await parts.access.set_up.code()
-            await _until_told(app, parts, _server(app, parts, options), door, lambda: ready(address, code))
+    with contextlib.closing(door), tracing(service.trace_to) as app.spans:
+        await _serve(app, options, door, ready)
+
+
+async def _serve(app: App, options: Options, door: listen.Door, ready: Callable[[str, str | None], None]) -> None:
+    service = app.project.service
+    async with assembled(app) as parts:
+        address = listen.shown(door, secure=bool(service.tls_certificate))
+        code = await parts.access.set_up.code()
+        await _until_told(app, parts, _server(app, parts, options), door, lambda: ready(address, code))
 
 
 async def _until_told(
@@ -80,6 +86,8 @@ async def _until_told(
         loops = [asyncio.create_task(loop(stop), name=name) for name, loop in _loops(app, parts).items()]
         serving = asyncio.create_task(server.serve(sockets=[door]))
         ready()
+        for doubt in app.doubts:
+            log.warning(str(doubt))
         log.info("serving", extra={"address": listen.shown(door), "syncs": len(app.project.syncs)})
         try:
             await asyncio.wait([*loops, serving, asyncio.ensure_future(stop.wait())], return_when="FIRST_COMPLETED")

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 from headrace import __version__
 from headrace.errors import UsageError
-
-Spans = Callable[[str, str, str], AbstractContextManager[object]]  # step, sync, run
-
-
-def no_spans(_step: str, _sync: str, _run: str) -> AbstractContextManager[object]:
-    return nullcontext()
+from headrace.run.job import Spans, no_spans
 
 
 @contextmanager

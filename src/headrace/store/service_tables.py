@@ -15,7 +15,7 @@ _Serial = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 # ----------------------------------------------------------------------------------------------------- definitions
 
-META = sa.Table(  # one row: name 'generation'
+META = sa.Table(  # numbers by name: generation, audit, state_folder, journal/SOURCE
     "meta",
     metadata,
     sa.Column("name", sa.Text, primary_key=True),
