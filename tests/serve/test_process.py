@@ -48,7 +48,7 @@ def test_from_nothing_to_delivered_rows(tmp_path: Path, server: RecordingServer)
         }  # fmt: skip
         made = {
             "sources": ("shop", {"type": "sqlite", "path": "shop.sqlite"}),
-            "destinations": ("hook", {"type": "webhook", "url": f"{server.url}/hook"}),
+            "destinations": ("hook", hook(server)),
             "syncs": ("people", sync),
         }
         for section, (name, definition) in made.items():
