@@ -1,13 +1,16 @@
-"""What all tests share: which folders `make quick` leaves out, and that a CI run leaves out nothing."""
+"""What all tests share: quick stores, which folders `make quick` leaves out, and that a CI run leaves out nothing."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
+
+from headrace.store import migrate
+from tests.migrations import by_alembic, repeated
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
@@ -16,6 +19,20 @@ _HERE = Path(__file__).parent
 _SLOW = tuple(
     _HERE / folder for folder in ("api", "cli", "ingest", "net/ssh", "promise", "serve", "sources", "store", "upkeep")
 )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_migrations() -> Iterator[None]:
+    """Empty stores are made without Alembic, after the first."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(migrate, "_upgrade", repeated)
+        yield
+
+
+@pytest.fixture
+def real_migrations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every store of the test is made by Alembic."""
+    monkeypatch.setattr(migrate, "_upgrade", by_alembic)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

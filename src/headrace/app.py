@@ -13,11 +13,12 @@ import pyarrow as pa
 from headrace.aio import in_thread
 from headrace.clock import SystemClock
 from headrace.config import STORE, Written, assemble, sync_to_json
+from headrace.confine import CODE, outside, paths
 from headrace.connectors import specs
 from headrace.definitions import Kind, Noted, same_spec
 from headrace.egress import trusted
 from headrace.engines.embedded import EmbeddedEngine
-from headrace.errors import ConfigError, Finding, HeadraceError, QueryError, UsageError
+from headrace.errors import ConfigError, Finding, HeadraceError, QueryError, RunFailed, UsageError
 from headrace.ids import run_id
 from headrace.keep.vault import Vault
 from headrace.loader import Loader
@@ -142,26 +143,33 @@ class App:
     def _source(self, connection: Connection) -> Source:
         make = specs()["source", connection.type].source
         assert make is not None
-        return make(connection.settings, replace(self._tools_for(connection), tunnels=self.tunnels(connection.name)))
+        tools = self._tools_for(Kind.SOURCE, connection)
+        return make(connection.settings, replace(tools, tunnels=self.tunnels(connection.name)))
 
     def _destination(self, connection: Connection) -> Destination:
         make = specs()["destination", connection.type].destination
         assert make is not None
-        return make(connection.settings, self._tools_for(connection))
+        return make(connection.settings, self._tools_for(Kind.DESTINATION, connection))
 
-    def _tools_for(self, connection: Connection) -> Tools:
-        """Addresses that an operator wrote into a file are trusted; those that were given over the API are judged."""
-        return self._tools if trusted(connection.origin) else replace(self._tools, http=self.guarded)
+    def _tools_for(self, kind: Kind, connection: Connection) -> Tools:
+        """Addresses and paths that an operator wrote into a file are trusted; those given over the API are judged."""
+        if trusted(connection.origin):
+            return self._tools
+        # Once more than when it was saved: a link may lie there since.
+        for name, path in paths(specs()[kind.value, connection.type].fields, connection.settings):
+            if why := outside(path, self.places.base, self.places.home):
+                where = f"{kind.section}.{connection.name}.{name}"
+                raise ConfigError([Finding(STORE, 0, where, path, why, CODE)])
+        return replace(self._tools, http=self.guarded, confined=True)
 
     def _configured(self, kind: Kind, name: str, connections: Mapping[str, Connection]) -> Connection:
-        """A configured connection. Raises `ConfigError` for a broken one, and `HeadraceError` for one that is gone."""
+        """A configured connection. Raises `ConfigError` for a broken one, and `RunFailed` for one that is gone."""
         if name in connections:
             return connections[name]
         if findings := self.project.broken.get((kind, name)):
             raise ConfigError(findings)
-        raise HeadraceError(
-            f"The interrupted run needs the {kind} {name!r}, which is not configured any more. Configure it again, or "
-            "discard the run: headrace run SYNC --fresh",
+        raise RunFailed(
+            f"The {kind} {name!r} is not configured any more. Configure it again, or let the sync do without it.",
             code=f"unknown_{kind}",
         )
 
@@ -204,7 +212,7 @@ class App:
     async def preview_of(self, sync: Sync, *, limit: int = 10, last_sync_time: int | None = None) -> Preview:
         """The same for a sync that need not be configured; its source must be."""
         if sync.call is None:
-            raise _received_only(sync, "no query to preview. See what came in: Data In")
+            raise received_only(sync, "no query to preview. See what came in: Data In")
         cursor = max(0, (last_sync_time or 0) - sync.lookback)
         sql = render(sync.query, last_sync_time=cursor, limit=sync.limits.query)
         source = self.open_source(sync.source)
@@ -226,7 +234,7 @@ class App:
         if live is not None and not fresh:
             return live
         if sync.call is None:
-            raise _received_only(sync, "nothing to start. `headrace serve` delivers calls as they come")
+            raise received_only(sync, "nothing to start. `headrace serve` delivers calls as they come")
         if live is not None:
             await self.discard(live, Problem("discarded", "The run was interrupted and discarded for a fresh one."))
         state = await self.store.sync_state(name)
@@ -311,8 +319,8 @@ async def _checked(opened: Source | Destination) -> Check:
         await opened.close()
 
 
-def _received_only(sync: Sync, what: str) -> UsageError:
-    """For a sync whose source is of type `http`."""
+def received_only(sync: Sync, what: str) -> UsageError:
+    """What is refused for a sync whose source is of type `http`."""
     return UsageError(f"Programs send calls to the source of {sync.name!r}: there is {what}.", code="received_only")
 
 

@@ -84,6 +84,10 @@ class Loader:
                     opened.setdefault(own, {})[slot] = secret
         return opened
 
+    def in_environment(self, name: str) -> bool:
+        """Whether the environment has a variable: a kept one of that name does not count then."""
+        return name in self._env
+
     async def _environment(self, written: Written, definitions: Sequence[Definition]) -> Mapping[str, str]:
         """The environment; and what the vault keeps of the variables that it lacks and the configuration mentions."""
         stored = {name for each in definitions for name in mentioned(_text(each))}

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from headrace.aio import in_thread
-from headrace.app import App
+from headrace.app import App, received_only
+from headrace.config import sync_from_json
 from headrace.errors import HeadraceError, RunLive, UsageError
 from headrace.model import Run, Sync
 from headrace.people import Change
@@ -17,7 +18,10 @@ async def run_full(app: App, sync: str, *, audit: Change | None = None) -> Run:
 
     Raises `RunLive` while the sync has a live run.
     """
-    return await app.store.create_run(app.new_run(app.sync(sync), "full", cursor=0), audit=audit)
+    found = app.sync(sync)
+    if found.call is None:
+        raise received_only(found, "nothing to run in full. To deliver again what is kept: headrace reset")
+    return await app.store.create_run(app.new_run(found, "full", cursor=0), audit=audit)
 
 
 async def resend(app: App, run: Run, destinations: Sequence[str] | None = None, *, audit: Change | None = None) -> Run:
@@ -30,6 +34,12 @@ async def resend(app: App, run: Run, destinations: Sequence[str] | None = None, 
     if run.state.live:
         raise RunLive(f"The run {run.id} is not over ({run.state}). Resend its failed rows when it is.", run_id=run.id)
     chosen = _chosen(run, sync, destinations)
+    if (sync.call is None) != (sync_from_json(dict(run.spec)).call is None):
+        raise UsageError(
+            f"The run {run.id} is of a time when the source of {sync.name!r} was of another kind: its rows cannot be "
+            "sent as they were.",
+            code="nothing_to_resend",
+        )
     await _require_kept(app, run)
     new = app.new_run(sync, "resend", cursor=run.cursor, kind="resend")
     spec = {**new.spec, "resends": run.id}

@@ -291,3 +291,4 @@ class Tools:
     home: Path  # the state folder, absolute
     base: Path  # the folder of the configuration: relative paths in settings start here
     tunnels: Tunnels = NoTunnels()  # noqa: RUF009  it has no state
+    confined: bool = False  # only files in `base`, none hidden and none in `home`: see `headrace.confine`

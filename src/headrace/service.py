@@ -61,7 +61,7 @@ class Service:
     session_longest: int = 30 * DAY
     ingest_call_bytes: int = 32_768
     ingest_batch_bytes: int = 512_000
-    journal_seconds: int = 5  # a journal is closed this long after its first call
+    journal_seconds: int = 10  # a journal is closed this long after its first call
     journal_bytes: int = 16_000_000
     kept_calls: int = 200  # calls of each run that Data In keeps
     log_format: str = "json"  # json | text

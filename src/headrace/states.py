@@ -32,6 +32,12 @@ def require_move(now: RunState, to: RunState) -> None:
         )
 
 
+def verdict(unmapped: int, counts: Mapping[str, Counts]) -> RunState:
+    """Succeeded if every row is delivered or known as a duplicate; partial if each other one has its reason."""
+    bad = any(count.invalid or count.rejected for count in counts.values())
+    return RunState.PARTIAL if bad or unmapped else RunState.SUCCEEDED
+
+
 def require_truth(end: RunState, counts: Mapping[str, Counts]) -> None:
     """Raise `HeadraceError` (``unsettled``) where ``end`` claims more than the counts per destination show.
 

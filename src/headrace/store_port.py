@@ -26,6 +26,7 @@ class Staged:
     columns: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...]
     deliveries: Sequence[Delivery]  # one for each part × destination; duplicates already marked in ``outcomes``
+    parts: Sequence[Part] = ()  # those that were not added before
 
 
 class OverviewStore(Protocol):
@@ -99,8 +100,9 @@ class Store(
         """Those that ended at or after a moment, the oldest end first."""
         ...
 
-    async def forget_runs(self, before: datetime) -> list[str]:
-        """Forget runs that ended before a moment, but each sync's newest; returns their ids."""
+    async def forget_runs(self, before: datetime, most: int | None = None) -> list[str]:
+        """Forget runs that ended before a moment, and those beyond the newest ``most`` of their sync; but each sync's
+        newest, and what a live resend needs. Returns their ids."""
         ...
 
     async def take(self, run_id: str, now: datetime) -> int:
@@ -126,9 +128,12 @@ class Store(
         ...
 
     async def finish(
-        self, run_id: str, attempt: int, state: RunState, now: datetime, problem: Problem | None = None
+        self, run_id: str, attempt: int, state: RunState | None, now: datetime, problem: Problem | None = None
     ) -> Run:
-        """End the run. ``succeeded`` and ``partial`` move the sync's cursor to ``as_of`` and its columns along."""
+        """End the run; without a ``state`` as ``succeeded`` or ``partial``, whichever its counts show.
+
+        These two move the sync's cursor to ``as_of`` and its columns along.
+        """
         ...
 
     async def abandon(self, run_id: str, now: datetime, problem: Problem) -> Run:

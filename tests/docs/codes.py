@@ -8,10 +8,11 @@ from collections.abc import Iterator
 
 from tests.docs.markdown import REFERENCE, ROOT
 
-# Callable → position of its argument that is a code; `code=` counts everywhere.
+# Callable → where its argument that is a code can stand; `code=` counts everywhere.
 _POSITIONS = {
-    "Failure": 0, "Problem": 0, "_missing": 0, "Wrong": 1, "_defect": 1, "found": 2, "wrong": 2, "add": 3, "warn": 3,
-    "Finding": 5,
+    "Failure": (0,), "Problem": (0,), "_missing": (0,), "_error": (0,), "_defect": (1,), "_answer": (1,),
+    "refusal": (1,), "found": (2,), "wrong": (2,), "add": (3,), "warn": (3,), "Finding": (5,),
+    "Wrong": (0, 1),  # there are two: of a request that was received, and of a setting
 }  # fmt: skip
 # Codes made of variable parts, and what they can become where that is a closed list.
 _CLOSED = {"bad_*": {"bad_json", "bad_number"}, "unknown_*": {"unknown_source", "unknown_destination"}}
@@ -39,13 +40,15 @@ def _values(node: ast.AST) -> Iterator[ast.expr]:
         case ast.Call():
             yield from (keyword.value for keyword in node.keywords if keyword.arg == "code")
             name = getattr(node.func, "attr", getattr(node.func, "id", ""))
-            position = _POSITIONS.get(name)
-            if position is not None and len(node.args) > position:
-                yield node.args[position]
+            yield from (node.args[at] for at in _POSITIONS.get(name, ()) if len(node.args) > at)
         case ast.Assign(targets=[ast.Name("code")]):  # of an error's class
             yield node.value
+        case ast.Assign(targets=[ast.Tuple(elts=[*names])], value=ast.Tuple(elts=[*values])):  # status, code = 401, "…"
+            yield from (v for n, v in zip(names, values, strict=False) if isinstance(n, ast.Name) and n.id == "code")
         case ast.Dict():
             yield from (v for k, v in zip(node.keys, node.values, strict=True) if _is_text(k, "code"))
+        case ast.Assign(targets=[ast.Name("_HTTP")], value=ast.Dict(values=pairs)):  # status: code, sentence
+            yield from (pair.elts[0] for pair in pairs if isinstance(pair, ast.Tuple))
         case ast.Tuple(elts=[_, ast.Constant() as code, ast.Constant(str(sentence))]) if sentence.endswith((".", ";")):
             yield code  # a table of causes: pattern or verdict, code, sentence
         case ast.arguments():

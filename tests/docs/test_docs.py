@@ -15,6 +15,7 @@ import click
 import pytest
 import yaml
 
+from headrace.api.main import described
 from headrace.app import specs
 from headrace.cli.main import cli
 from headrace.config import LIMIT_FIELDS, OPTION_FIELDS, SYNC_FIELDS, load
@@ -80,13 +81,15 @@ def test_commands_in_sentences_exist(page: Page) -> None:
     """Each `headrace …` in a sentence names a command, and only options that this command has."""
     known = dict(commands())
     for span in page.spans():
-        if not (found := re.match(r"headrace ([a-z][a-z-]*)(.*)", span)):
+        if not (found := re.match(r"headrace ([a-z][a-z-]*)(?: ([a-z][a-z-]*))?(?![a-z-])", span)):
             continue
         assert found[1] in known, f"{page.name}: `{span}`"
-        options = {
-            name for parameter in known[found[1]].params for name in (*parameter.opts, *parameter.secondary_opts)
-        }
-        for option in re.findall(r"(?<!\S)--?[a-z][a-z-]*", found[2]):
+        command, inner = known[found[1]], found[2]
+        if isinstance(command, click.Group) and inner:
+            assert inner in command.commands, f"{page.name}: `{span}`"
+            command = command.commands[inner]
+        options = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
+        for option in re.findall(r"(?<!\S)--?[a-z][a-z-]*", span):
             assert option in options | {"--help"}, f"{page.name}: `{span}`"
 
 
@@ -153,6 +156,11 @@ def test_codes_are_found_in_the_source() -> None:
         "workspace_locked": "a table of verdicts",
         "http_*": "a filled-in text",
         "query": "a default",
+        "bad_credentials": "beside a status",
+        "method_not_allowed": "by its status",
+        "missing_write_key": "a variable",
+        "empty_batch": "a refusal",
+        "missing_type": "a wrong call",
     }
     assert ways.keys() <= codes.raised()
 
@@ -200,6 +208,19 @@ def test_every_command_and_option_is_described() -> None:
             option for parameter in command.params if isinstance(parameter, click.Option) for option in parameter.opts
         ]
         assert [option for option in options if option not in section[1]] == [], name
+
+
+def test_every_operation_of_the_api_is_listed() -> None:
+    """api.md names each operation with the right that it needs, and describes each of those rights."""
+    page = Page(REFERENCE / "api.md").text
+    listed = dict(re.findall(r"^\| `([A-Z]+ /api/v1/[^`]+)` \| .+ \| ([a-z ]+) \|$", page, re.MULTILINE))
+    said = {
+        f"{method.upper()} {path}": operation.get("x-needs", "nobody")
+        for path, operations in described()["paths"].items()
+        for method, operation in operations.items()
+    }
+    assert listed == said
+    assert {need for need in said.values() if f"| `{need}` |" not in page} == {"nobody", "signed in"}
 
 
 def test_each_promise_names_its_test() -> None:

@@ -112,3 +112,32 @@ async def test_a_run_keeps_the_version_that_it_started_with(app: App) -> None:
     assert "FROM people" in run.spec["query"]
     newer = await done(app)
     assert (newer.version, newer.extracted, list(newer.counts)) == (5, 1, ["crm"])
+
+
+async def test_a_sync_of_received_calls_has_no_full_run(app: App) -> None:
+    """What programs send cannot be queried: to run it in full is refused, and no run is left behind that cannot end."""
+    received = replace(app.project.syncs["people"], call=None, query="")
+    app.project = replace(app.project, syncs={"people": received})
+    assert (await refused(run_full(app, "people"))).code == "received_only"
+    assert await app.store.live_run("people") is None
+
+
+async def test_rows_are_not_resent_as_calls_of_another_kind(app: App) -> None:
+    """Where the source queried then and receives now, the rows of then are no calls that can be sent as they came."""
+    first = await done(app)
+    received = replace(app.project.syncs["people"], call=None, query="")
+    app.project = replace(app.project, syncs={"people": received})
+    assert (await refused(resend(app, first))).code == "nothing_to_resend"
+
+
+@pytest.mark.parametrize("gone", ["source", "destination"])
+async def test_a_run_whose_connection_is_gone_fails(app: App, gone: str) -> None:
+    """A queued run whose source or destination was deleted ends as failed, and says why: it must not stand in the way
+    of the runs after it."""
+    run = await app.begin("people")
+    change = {"sources": {}} if gone == "source" else {"destinations": {"crm": app.project.destinations["crm"]}}
+    app.project = replace(app.project, **change)
+    ended = await app.carry(run)
+    assert ended.state is RunState.FAILED
+    assert ended.problem is not None
+    assert ended.problem.code == f"unknown_{gone}"

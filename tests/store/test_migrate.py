@@ -15,6 +15,8 @@ from headrace.store.database import Database
 from headrace.store.migrate import VERSION_TABLE, current
 from headrace.store.tables import metadata
 
+pytestmark = pytest.mark.usefixtures("real_migrations")
+
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:

@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from headrace.calls.received import Received, from_lines, to_lines
 from headrace.clock import SystemClock
 from headrace.errors import HeadraceError
 from headrace.people import Change
+from headrace.stage.journals import LocalJournals
 from headrace.store import SqlStore, open_store
 from headrace.testing.http_server import RecordingServer
 from headrace.testing.postgres import PostgresServer, postgres_binaries
@@ -100,6 +102,33 @@ async def test_both_databases(tmp_path: Path, store: SqlStore, postgres: Postgre
     assert (tmp_path / "back.jsonl").read_text() == (tmp_path / "there.jsonl").read_text()
 
 
+async def test_received_calls_are_in_it(tmp_path: Path, store: SqlStore) -> None:
+    """What was received and acknowledged is in a backup, in closed journals and in the open one; restored elsewhere it
+    is there once, under the numbers that it had."""
+    clock, at = SystemClock(), SystemClock().now()
+    journals = LocalJournals(tmp_path / "journal", store, clock, size=1)
+    await journals.append("app", to_lines([_called("m1")]), 1, at)
+    while not await store.journals("app"):
+        await clock.sleep(0.01)
+    journals.size = 1 << 20
+    await journals.append("app", to_lines([_called("m2")]), 1, at)
+    await back_up(store, tmp_path, tmp_path / "b.tar.gz", clock)
+    await journals.close()
+    there = tmp_path / "there"
+    there.mkdir()
+    other = await open_store(there)
+    try:
+        await restore(other, there, tmp_path / "b.tar.gz")
+        restored = LocalJournals(there / "journal", other, clock)
+        await restored.recover()
+        found = await other.journals("app")
+        lines = b"".join([await restored.read(journal) for journal in found])
+    finally:
+        await other.close()
+    assert [journal.seq for journal in found] == [1, 2]
+    assert [call.message_id for call in from_lines(lines)] == ["m1", "m2"]
+
+
 async def test_no_key_inside(tmp_path: Path, store: SqlStore) -> None:
     """The archive is its owner's alone, and the key of the kept secrets is not in it."""
     (tmp_path / "key").write_text("the key itself")
@@ -166,6 +195,10 @@ def _rewrite(archive: Path, folder: Path, store: str) -> None:
     with tarfile.open(archive, "w:gz") as packed:
         packed.add(about, "headrace.json")
         packed.add(lines, "store.jsonl")
+
+
+def _called(message_id: str) -> Received:
+    return Received(0, "track", message_id, user_id="u1", name="Step", timestamp=0)
 
 
 def _change(action: str) -> Change:

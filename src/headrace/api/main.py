@@ -25,6 +25,7 @@ from headrace.api import (
     people,
     previews,
     runs,
+    secrets,
     sessions,
     settings,
     setup,
@@ -41,7 +42,7 @@ from headrace.app import App
 
 AREAS = (
     document, setup, sessions, people, tokens, write_keys, audit, oidc,
-    status, connectors, settings, sources, ssh_keys, destinations, syncs, previews, runs, failures,
+    status, connectors, settings, secrets, sources, ssh_keys, destinations, syncs, previews, runs, failures,
     calls, events, alerts,
 )  # fmt: skip
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Literal
 
 from headrace.config.bodies import STORE
 from headrace.config.nodes import Map, Node, Scalar
 from headrace.config.report import nearest, written
 from headrace.config.values import Reader
+from headrace.confine import CODE, outside, paths
 from headrace.connector import Field, Spec
 from headrace.model import Connection
 
@@ -29,9 +31,12 @@ def good_name(reader: Reader, key: Scalar, where: str) -> bool:
 
 
 def connection(
-    reader: Reader, role: Role, key: Scalar, node: Node, specs: Mapping[tuple[str, str], Spec]
+    reader: Reader, role: Role, key: Scalar, node: Node, specs: Mapping[tuple[str, str], Spec], base: Path
 ) -> Connection | None:
-    """The connection under ``key``; None where something is wrong with it, which is reported."""
+    """The connection under ``key``; None where something is wrong with it, which is reported.
+
+    ``base`` is the project's folder, in which the files of what the store defines must lie.
+    """
     report, where = reader.report, f"{role}s.{key.text}"
     before = len(report.findings)
     good_name(reader, key, where)
@@ -48,6 +53,9 @@ def connection(
         for name, message in spec.validate(settings):
             at = node.items.get(name) or key
             report.add(at, f"{where}.{name}", message, "bad_combination")
+    for name, path in paths(spec.fields, settings) if key.file == STORE else ():
+        if message := outside(path, base):
+            report.add(node.items.get(name) or key, f"{where}.{name}", message, CODE)
     for field in spec.fields:
         _warn_of_literal(reader, node.items.get(field.name), field, where, key.text)
     if len(report.findings) > before:

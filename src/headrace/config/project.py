@@ -117,7 +117,8 @@ class _Assembly:
         return made
 
     def _connections(self, kind: Kind, role: Role) -> dict[str, Connection]:
-        return self._made(kind, lambda reader, key, node: connection(reader, role, key, node, self.specs))
+        base = self.written.base
+        return self._made(kind, lambda reader, key, node: connection(reader, role, key, node, self.specs, base))
 
     def _node(self, definition: Definition, key: Scalar, report: Report) -> Node | None:
         try:

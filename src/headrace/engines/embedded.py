@@ -87,9 +87,11 @@ class EmbeddedEngine:
         finally:
             asking.cancel()
             await self._worker.leave(run_id)
-        ended = await store.run(run_id)
-        assert ended is not None
-        return ended
+        if job.ended is not None:
+            return job.ended
+        stopped = await store.run(run_id)
+        assert stopped is not None
+        return stopped
 
     async def _heed_cancel(self, job: Job) -> None:
         with contextlib.suppress(HeadraceError):  # of the store; the steps will meet it too

@@ -102,9 +102,12 @@ class Wanted:
 # ------------------------------------------------------------------------------------------ after: what became of them
 
 
-async def note(house: House, job: Job, run: Run) -> None:
+async def note(house: House, job: Job) -> None:
     """Remember what the run could not deliver, and forget what it has delivered now. Called before it ends."""
-    if not job.sync.retry_failed or run.kind == "received" or run.as_of is None:
+    if not job.sync.retry_failed or job.run.kind == "received":
+        return
+    run = await house.store.run(job.id)
+    if run is None or run.as_of is None:
         return
     deliveries = await house.store.deliveries(job.id)
     known = {(retry.destination, retry.key): retry for retry in await house.store.retries(job.sync.name)}

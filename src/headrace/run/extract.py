@@ -17,27 +17,26 @@ from headrace.run.rows_again import AgainRows
 from headrace.run.rows_query import QueryRows
 from headrace.run.rows_resend import ResendRows
 from headrace.run.rows_resend_received import ResendReceived
-from headrace.run.staging import Progress, enter, stage_mapped, to_deliver
+from headrace.run.staging import Progress, conclude, enter, leave_nothing, stage_mapped, to_deliver
 from headrace.store_port import Staged
 
 
 async def extract(house: House, job: Job) -> None:
     """Stage all rows of the run. Raises `RunFailed` errors; the caller ends the run."""
     await house.store.extract_anew(job.id, job.attempt)
-    await house.stage.discard(job.id)
+    await leave_nothing(house, job)
     job.tally.phase = "extracting"
     progress = Progress(written_at=house.clock.monotonic())
     intakes = await _intakes(house, job)
     for intake in intakes:
         await _stage_all(house, job, intake, progress)
         progress.notes.update(intake.found.notes)
-    await enter(house, job, progress, last=True)
     found = intakes[0].found
     warnings = [*_counted(progress.notes), *(warning for intake in intakes for warning in intake.found.warnings)]
     deliveries = await to_deliver(house, job, progress.parts, found.own_ids, progress.known)
     job.notices += warnings
     staged = Staged(found.as_of, found.columns, tuple(warnings), deliveries)
-    await house.store.staged(job.id, job.attempt, staged)
+    await conclude(house, job, progress, staged)
 
 
 async def _intakes(house: House, job: Job) -> list[Intake]:

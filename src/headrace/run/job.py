@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from headrace.aio import first
 from headrace.datain import Answer
 from headrace.journal import JournalFiles
-from headrace.model import Check, Run, Sync
+from headrace.model import Check, Part, Run, Sync
 from headrace.ports import Clock, Destination, ErrorFiles, Locks, SeenIds, Source, Stage
 from headrace.retry import RetryPolicy
-from headrace.store_port import Store
+from headrace.store_port import Staged, Store
 
 Place = tuple[str, int, int]
 """A call on its way: destination, part, position in the part."""
@@ -77,6 +77,10 @@ class Job:
     tally: Tally = field(default_factory=Tally)
     notices: list[str] = field(default_factory=list)  # warnings found on the way
     checks: dict[str, Check] = field(default_factory=dict)
+    staged: Staged | None = None  # where this worker staged it; one that took the run up later reads the ledger
+    parts: Sequence[Part] | None = None  # as `staged`
+    own_ids: bool = False  # whether this worker staged rows that bring their own messageIds
+    ended: Run | None = None
     leading: dict[int, int] = field(default_factory=dict)  # part → how many of its first calls Data In may keep
     answers: dict[Place, Answer] = field(default_factory=dict)  # what came back for those calls, over HTTP
 

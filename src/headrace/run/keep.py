@@ -77,25 +77,26 @@ class Lookout:
             self.job.answers[self.destination, self.seq, int(position)] = answer
 
 
-async def keep(house: House, job: Job, ended: Run) -> None:
+async def keep(house: House, job: Job, ended: Run, deliveries: Sequence[Delivery]) -> None:
     """Keep calls of a run that has just ended, before its parts are discarded. Trouble is logged, and harms no run."""
     room = house.kept_calls()
     if not (room and ended.extracted and ended.as_of is not None):
         return
     try:
-        await house.store.keep_calls(await _chosen(house, job, ended, room))
+        await house.store.keep_calls(await _chosen(house, job, ended, deliveries, room))
     except Exception as error:  # noqa: BLE001  the run is over and well; that nobody can look at it is no reason to fail
         reason = error.message if isinstance(error, HeadraceError) else type(error).__name__
         log.warning("calls of a run were not kept", extra={"sync": ended.sync, "run": ended.id, "reason": reason})
 
 
-async def _chosen(house: House, job: Job, ended: Run, room: int) -> list[KeptCall]:
-    parts = await house.store.parts(job.id)
+async def _chosen(
+    house: House, job: Job, ended: Run, deliveries: Sequence[Delivery], room: int
+) -> list[KeptCall]:
+    parts = await house.store.parts(job.id) if job.parts is None else job.parts
     found: list[KeptCall] = []
     if any(part.errors for part in parts):
         found += await in_thread(_without_call, house, job, ended, parts, max(1, room // INVALID_SHARE))
     room -= len(found)
-    deliveries = await house.store.deliveries(job.id)
     size = BYTES
     for part in parts:
         if room <= 0 or size <= 0:

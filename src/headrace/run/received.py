@@ -18,7 +18,7 @@ from headrace.errors import HeadraceError, StageFull
 from headrace.journal import Journal
 from headrace.model import CallKind, Failure
 from headrace.run.job import House, Job
-from headrace.run.staging import Progress, enter, stage_mapped, to_deliver
+from headrace.run.staging import Progress, conclude, enter, leave_nothing, stage_mapped, to_deliver
 from headrace.store_port import Staged
 
 
@@ -27,7 +27,7 @@ async def extract_received(house: House, job: Job) -> None:
     if house.journals is None:
         raise HeadraceError("This process receives no calls. Start the service: headrace serve", code="no_journals")
     await house.store.extract_anew(job.id, job.attempt)
-    await house.stage.discard(job.id)
+    await leave_nothing(house, job)
     job.tally.phase = "extracting"
     waiting = await house.store.journals(job.sync.source, after=job.run.cursor)
     journals = list(_within(waiting, job.sync.limits.records))
@@ -38,10 +38,9 @@ async def extract_received(house: House, job: Job) -> None:
         await staging.take(await in_thread(_calls, journal, lines), len(lines))
     await staging.flush()
     progress = staging.progress
-    await enter(house, job, progress, last=True)
     deliveries = await to_deliver(house, job, progress.parts, own_ids=True)
     as_of = journals[-1].seq if journals else job.run.cursor
-    await house.store.staged(job.id, job.attempt, Staged(as_of, (), (), deliveries))
+    await conclude(house, job, progress, Staged(as_of, (), (), deliveries))
 
 
 def _within(journals: Sequence[Journal], calls: int) -> Iterator[Journal]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
@@ -14,6 +14,7 @@ from headrace.calls import failures
 from headrace.calls.mapping import Mapped
 from headrace.model import Delivery, Part, Settled
 from headrace.run.job import House, Job
+from headrace.store_port import Staged
 
 _LEDGER_EVERY = 0.5  # seconds between two entries of finished parts
 
@@ -52,6 +53,7 @@ async def stage_mapped(
     """
     size = await house.stage.write(job.id, seq, mapped.calls) if len(mapped.calls) else 0
     if len(mapped.calls) and own_ids:
+        job.own_ids = True
         await house.seen.note(job.id, seq, mapped.calls.columns.column("message_id"))
     name = await _write_failures(house, job, seq, mapped, schema) if mapped.failures else None
     part = Part(seq, first_row, rows, len(mapped.calls), size, name)
@@ -70,13 +72,26 @@ async def _write_failures(house: House, job: Job, seq: int, mapped: Mapped, sche
     return name
 
 
-async def enter(house: House, job: Job, progress: Progress, *, last: bool = False) -> None:
+async def leave_nothing(house: House, job: Job) -> None:
+    """Remove what an earlier worker of the run may have staged."""
+    if job.attempt > 1:
+        await house.stage.discard(job.id)
+
+
+async def enter(house: House, job: Job, progress: Progress) -> None:
     """Tell the ledger about finished parts now and then, so that others can see the extraction grow."""
     now = house.clock.monotonic()
-    if last or (progress.unwritten and now - progress.written_at >= _LEDGER_EVERY):
+    if progress.unwritten and now - progress.written_at >= _LEDGER_EVERY:
         parts, progress.unwritten = progress.unwritten, []
         progress.written_at = now
         await house.store.add_parts(job.id, job.attempt, parts)
+
+
+async def conclude(house: House, job: Job, progress: Progress, staged: Staged) -> None:
+    """Tell the ledger that all is staged, together with the parts that it does not know yet."""
+    parts, progress.unwritten = progress.unwritten, []
+    await house.store.staged(job.id, job.attempt, replace(staged, parts=parts))
+    job.staged, job.parts = staged, sorted(progress.parts, key=lambda part: part.seq)
 
 
 async def to_deliver(

@@ -122,7 +122,7 @@ class Worker:
         job, work = bench.job, []
         job.tally.phase = "delivering"
         for name in job.run.destinations:
-            deliveries = await self.house.store.deliveries(job.id, name)
+            deliveries = await self._planned(job, name)
             job.leading = keep.leading(deliveries, self.house.kept_calls())
             job.tally.total = sum(d.calls for d in deliveries)
             for found in deliveries:
@@ -150,20 +150,26 @@ class Worker:
     async def end(self, job: Job, problem: Problem | None, state: RunState | None = None) -> Run:
         """End a run: failed with a problem, else by its counts. ``state`` overrides (cancelled)."""
         store, house = self.house.store, self.house
-        run = await store.run(job.id)
-        assert run is not None
-        if state is None:
-            state = RunState.FAILED if problem else _verdict(run)
-        await again.note(house, job, run)  # before the end: a crash in between does it again, and loses nothing
+        if state is None and problem:
+            state = RunState.FAILED
+        await again.note(house, job)  # before the end: a crash in between does it again, and loses nothing
         ended = await store.finish(job.id, job.attempt, state, house.clock.now(), problem)
-        await keep.keep(house, job, ended)
+        job.ended = ended
+        deliveries = await store.deliveries(job.id)
+        await keep.keep(house, job, ended, deliveries)
         # Only now, for a replaced worker changes nothing. A crash in between is made good by `App.tidy`.
         await house.stage.discard(job.id)  # before more is written: the disk may be almost full
-        await house.seen.remember(job.id, await store.deliveries(job.id))
+        if job.own_ids or job.staged is None:
+            await house.seen.remember(job.id, deliveries)
         job.tally.phase = "ended"
         return ended
 
     # ------------------------------------------------------------------------------------------------------ helpers
+
+    async def _planned(self, job: Job, name: str) -> list[Delivery]:
+        if job.staged is not None:
+            return [delivery for delivery in job.staged.deliveries if delivery.destination == name]
+        return await self.house.store.deliveries(job.id, name)
 
     async def _check(self, job: Job, destination: Destination) -> Check:
         """Check a destination; trouble that may pass is given a few seconds to do so."""
@@ -205,13 +211,6 @@ class Worker:
             for outcome, calls in Counter(delivery.outcomes).items():
                 if outcome:
                     bench.settler.count(delivery.destination, outcome, calls)
-
-
-def _verdict(run: Run) -> RunState:
-    """Succeeded if every row is delivered or known as a duplicate; partial if each other one has its reason."""
-    assert all(counts.pending == 0 for counts in run.counts.values()), "a run ends when nothing is pending"
-    bad = any(counts.invalid or counts.rejected for counts in run.counts.values())
-    return RunState.PARTIAL if bad or run.unmapped else RunState.SUCCEEDED
 
 
 def _at_home(error: RunFailed, job: Job) -> RunFailed:

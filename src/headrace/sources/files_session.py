@@ -33,7 +33,7 @@ class FilesSession(duck.DuckSession):
         def prepare(connection: duckdb.DuckDBPyConnection) -> None:
             if kind := buckets.store(settings):
                 self.bucket = Bucket(Store(kind, settings, tools), Path(self._spill.name, "copies"))
-            self._place: Place = self.bucket or LocalDisk(tools.base.resolve())
+            self._place: Place = self.bucket or LocalDisk(tools.base.resolve(), tools.home if tools.confined else None)
             self.tables = find_tables(settings, self._place)
             files = [path for table in self.tables for file in table.files for path in (file.path, pattern(file.path))]
             if self.bucket:

@@ -35,6 +35,9 @@ class Database:
         # What a reader sees is one moment, however many statements it takes.
         self._reader = engine if self.sqlite else engine.execution_options(isolation_level="REPEATABLE READ")
         self._writer = engine.execution_options(write=True)
+        self._idle: dict[sa.Engine, list[sa.Connection]] = {}
+        if self.sqlite:
+            self._idle = {self._reader: [], self._writer: []}
         # SQLite has one writer: those of this process queue up here rather than poll the file.
         self._one_writer = threading.Lock() if self.sqlite else nullcontext()
 
@@ -51,12 +54,38 @@ class Database:
         await in_thread(self._prepare, schema)
 
     async def close(self) -> None:
-        await in_thread(self._writer.dispose)
+        await in_thread(self._close)
 
     def _transact(self, engine: sa.Engine, work: Work[T]) -> T:
         queue = self._one_writer if engine is self._writer else nullcontext()
-        with self._explained(), queue, engine.begin() as connection:
+        with self._explained(), queue, self._begin(engine) as connection:
             return work(connection)
+
+    @contextmanager
+    def _begin(self, engine: sa.Engine) -> Iterator[sa.Connection]:
+        """A transaction. On SQLite its connection is kept: to borrow and return one costs more than a small verb."""
+        idle = self._idle.get(engine)
+        if idle is None:
+            with engine.begin() as connection:
+                yield connection
+            return
+        try:
+            connection = idle.pop()
+        except IndexError:
+            connection = engine.connect()
+        try:
+            with connection.begin():
+                yield connection
+        except BaseException:
+            connection.close()
+            raise
+        idle.append(connection)
+
+    def _close(self) -> None:
+        for idle in self._idle.values():
+            while idle:
+                idle.pop().close()
+        self._writer.dispose()
 
     def _prepare(self, schema: Callable[[sa.Engine, str], None]) -> None:
         with self._explained(), self._one_writer:

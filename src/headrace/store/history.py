@@ -27,16 +27,24 @@ def runs_ended_since(connection: sa.Connection, moment: datetime) -> list[Run]:
     return rows.read_runs(connection, query)
 
 
-def forget_runs(connection: sa.Connection, before: datetime) -> list[str]:
+def forget_runs(connection: sa.Connection, before: datetime, most: int | None = None) -> list[str]:
     newer = RUNS.alias()
     order = (sa.tuple_(newer.c.created_at, newer.c.id), sa.tuple_(RUNS.c.created_at, RUNS.c.id))
     newest = ~sa.exists().where(newer.c.sync == RUNS.c.sync, order[0] > order[1])
-    old = sa.select(RUNS.c.id).where(RUNS.c.ended_at < before, ~newest).order_by(RUNS.c.ended_at, RUNS.c.id)
+    old = sa.select(RUNS.c.id).where(RUNS.c.ended_at < before, ~newest)
+    too_many = _crowded(most) if most is not None else sa.select(RUNS.c.id).where(sa.false())
     needed = {spec.get("resends") for spec in connection.execute(sa.select(RUNS.c.spec).where(LIVE_RUN)).scalars()}
-    gone = [run_id for run_id in connection.execute(old).scalars() if run_id not in needed]
+    gone = [run_id for run_id in connection.execute(sa.union(old, too_many).order_by("id")).scalars() if run_id not in needed]
     for first in range(0, len(gone), _AT_ONCE):  # with their parts and deliveries
         connection.execute(sa.delete(RUNS).where(RUNS.c.id.in_(gone[first : first + _AT_ONCE])))
     return gone
+
+
+def _crowded(most: int) -> sa.Select[tuple[str]]:
+    """Ended runs of syncs that have more than so many, but the newest of each."""
+    place = sa.func.row_number().over(partition_by=RUNS.c.sync, order_by=(RUNS.c.created_at.desc(), RUNS.c.id.desc()))
+    placed = sa.select(RUNS.c.id, RUNS.c.ended_at, place.label("place")).subquery()
+    return sa.select(placed.c.id).where(placed.c.place > max(1, most), placed.c.ended_at.is_not(None))
 
 
 def _refused() -> sa.ColumnElement[bool]:

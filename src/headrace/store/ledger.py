@@ -19,18 +19,31 @@ from sqlalchemy.dialects import postgresql, sqlite
 from headrace.errors import Fenced, HeadraceError, RunLive
 from headrace.model import Counts, Delivery, NewRun, Part, Problem, Run, RunState, SyncState
 from headrace.people import Change
-from headrace.states import require_move, require_truth
+from headrace.states import require_move, require_truth, verdict
 from headrace.store import rows
 from headrace.store.audit import note
 from headrace.store.generation import bump
 from headrace.store.tables import DELIVERIES, LIVE_RUN, PARTS, RUNS, SYNCS
 from headrace.store_port import Staged
 
+# What every run asks, made once: to build such a statement costs as much as to run it.
+_SYNC = sa.select(SYNCS).where(SYNCS.c.name == sa.bindparam("sync"))
+_RUN = sa.select(RUNS).where(RUNS.c.id == sa.bindparam("run"))
+_RUN_LOCKED = _RUN.with_for_update(key_share=True)
+_CANCEL_REQUESTED = sa.select(RUNS.c.cancel_requested).where(RUNS.c.id == sa.bindparam("run"))
+_PARTS = sa.select(PARTS).where(PARTS.c.run == sa.bindparam("run")).order_by(PARTS.c.seq)
+_FORGET_PARTS = sa.delete(PARTS).where(PARTS.c.run == sa.bindparam("of_run"))
+_DELIVERIES = (
+    sa.select(DELIVERIES)
+    .where(DELIVERIES.c.run == sa.bindparam("run"))
+    .order_by(DELIVERIES.c.seq, DELIVERIES.c.destination)
+)
+
 # --------------------------------------------------------------------------------------------------------------- syncs
 
 
 def sync_state(connection: sa.Connection, sync: str) -> SyncState:
-    row = connection.execute(sa.select(SYNCS).where(SYNCS.c.name == sync)).one_or_none()
+    row = connection.execute(_SYNC, {"sync": sync}).one_or_none()
     if row is None:
         return SyncState()
     return SyncState(row.cursor, tuple((name, kind) for name, kind in row.columns), row.enabled)
@@ -81,7 +94,7 @@ def record_skip(connection: sa.Connection, new: NewRun, reason: str) -> Run:
 
 
 def run(connection: sa.Connection, run_id: str) -> Run | None:
-    return next(iter(rows.read_runs(connection, sa.select(RUNS).where(RUNS.c.id == run_id))), None)
+    return next(iter(rows.read_runs(connection, _RUN, run=run_id)), None)
 
 
 def live_run(connection: sa.Connection, sync: str) -> Run | None:
@@ -104,7 +117,7 @@ def request_cancel(connection: sa.Connection, run_id: str, *, audit: Change | No
 
 
 def cancel_requested(connection: sa.Connection, run_id: str) -> bool:
-    return bool(connection.execute(sa.select(RUNS.c.cancel_requested).where(RUNS.c.id == run_id)).scalar())
+    return bool(connection.execute(_CANCEL_REQUESTED, {"run": run_id}).scalar())
 
 
 # ------------------------------------------------------------------------------------------- a worker's way, in order
@@ -120,14 +133,12 @@ def take(connection: sa.Connection, run_id: str, now: datetime) -> int:
 def extract_anew(connection: sa.Connection, run_id: str, attempt: int) -> None:
     row = fenced(connection, run_id, attempt)
     _move(connection, row, RunState.EXTRACTING)
-    connection.execute(sa.delete(PARTS).where(PARTS.c.run == run_id))
+    connection.execute(_FORGET_PARTS, {"of_run": run_id})
 
 
 def add_parts(connection: sa.Connection, run_id: str, attempt: int, parts: Sequence[Part]) -> None:
     _require_state(fenced(connection, run_id, attempt), RunState.EXTRACTING)
-    connection.execute(sa.delete(PARTS).where(PARTS.c.run == run_id, PARTS.c.seq.in_([part.seq for part in parts])))
-    if parts:
-        connection.execute(sa.insert(PARTS), [rows.part_values(run_id, part) for part in parts])
+    _put_parts(connection, run_id, parts)
 
 
 def staged(connection: sa.Connection, run_id: str, attempt: int, staged: Staged) -> None:
@@ -135,6 +146,7 @@ def staged(connection: sa.Connection, run_id: str, attempt: int, staged: Staged)
     columns = [list(column) for column in staged.columns]
     warnings = list(staged.warnings)
     _move(connection, row, RunState.DELIVERING, as_of=staged.as_of, columns=columns, warnings=warnings)
+    _put_parts(connection, run_id, staged.parts)
     _require_complete(row, read_parts(connection, run_id), staged.deliveries)
     if staged.deliveries:
         connection.execute(
@@ -167,27 +179,24 @@ def finish(
     connection: sa.Connection,
     run_id: str,
     attempt: int,
-    state: RunState,
+    state: RunState | None,
     now: datetime,
     problem: Problem | None = None,
 ) -> Run:
-    return _end(connection, fenced(connection, run_id, attempt), state, now, problem)
+    row = fenced(connection, run_id, attempt)
+    return _end(connection, row, state, now, problem)
 
 
 # ---------------------------------------------------------------------------------------------- what a run is made of
 
 
 def read_parts(connection: sa.Connection, run_id: str) -> list[Part]:
-    query = sa.select(PARTS).where(PARTS.c.run == run_id).order_by(PARTS.c.seq)
-    return [rows.part_of(row) for row in connection.execute(query)]
+    return [rows.part_of(row) for row in connection.execute(_PARTS, {"run": run_id})]
 
 
 def read_deliveries(connection: sa.Connection, run_id: str, destination: str | None = None) -> list[Delivery]:
-    query = sa.select(DELIVERIES).where(DELIVERIES.c.run == run_id)
-    if destination is not None:
-        query = query.where(DELIVERIES.c.destination == destination)
-    ordered = query.order_by(DELIVERIES.c.seq, DELIVERIES.c.destination)
-    return [rows.delivery_of(row) for row in connection.execute(ordered)]
+    query = _DELIVERIES if destination is None else _DELIVERIES.where(DELIVERIES.c.destination == destination)
+    return [rows.delivery_of(row) for row in connection.execute(query, {"run": run_id})]
 
 
 def error_files(connection: sa.Connection, run_id: str) -> list[str]:
@@ -209,7 +218,7 @@ def insert(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | postgr
 
 
 def _run(connection: sa.Connection, run_id: str) -> Run:
-    return rows.read_runs(connection, sa.select(RUNS).where(RUNS.c.id == run_id))[0]
+    return rows.read_runs(connection, _RUN, run=run_id)[0]
 
 
 def _cursor_edits(sync: str) -> sa.ColumnElement[int]:
@@ -220,8 +229,7 @@ def _cursor_edits(sync: str) -> sa.ColumnElement[int]:
 
 def _living(connection: sa.Connection, run_id: str) -> sa.Row[Any]:
     """The run's row, locked until the transaction ends. Raises `Fenced` if the run has ended."""
-    query = sa.select(RUNS).where(RUNS.c.id == run_id).with_for_update(key_share=True)
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(_RUN_LOCKED, {"run": run_id}).one_or_none()
     if row is None:
         raise HeadraceError(f"There is no run {run_id}. See: headrace runs", code="unknown_run")
     if not RunState(row.state).live:
@@ -240,22 +248,26 @@ def fenced(connection: sa.Connection, run_id: str, attempt: int) -> sa.Row[Any]:
     return row
 
 
-def _change(connection: sa.Connection, row: sa.Row[Any], **values: Any) -> None:
-    connection.execute(sa.update(RUNS).where(RUNS.c.id == row.id).values(**values))
+def _change(connection: sa.Connection, row: sa.Row[Any], **values: Any) -> sa.Row[Any]:
+    changed = sa.update(RUNS).where(RUNS.c.id == row.id).values(**values).returning(RUNS)
+    return connection.execute(changed).one()
 
 
-def _move(connection: sa.Connection, row: sa.Row[Any], to: RunState, **values: Any) -> None:
+def _move(connection: sa.Connection, row: sa.Row[Any], to: RunState, **values: Any) -> sa.Row[Any]:
     require_move(RunState(row.state), to)
-    _change(connection, row, state=to, **values)
+    return _change(connection, row, state=to, **values)
 
 
-def _end(connection: sa.Connection, row: sa.Row[Any], to: RunState, now: datetime, problem: Problem | None) -> Run:
+def _end(
+    connection: sa.Connection, row: sa.Row[Any], to: RunState | None, now: datetime, problem: Problem | None
+) -> Run:
     totals = rows.totals(connection, [row])[row.id]
+    to = to or verdict(totals.unmapped, totals.counts)
     require_truth(to, totals.counts)
-    _move(connection, row, to, **rows.ending_values(totals, now, problem))
+    ended = _move(connection, row, to, **rows.ending_values(totals, now, problem))
     if to in (RunState.SUCCEEDED, RunState.PARTIAL) and row.kind != "resend":
         _move_cursor(connection, row)
-    return _run(connection, row.id)
+    return rows.run_of(ended, totals)
 
 
 def _move_cursor(connection: sa.Connection, row: sa.Row[Any]) -> None:
@@ -267,6 +279,13 @@ def _move_cursor(connection: sa.Connection, row: sa.Row[Any]) -> None:
     values = {"cursor": sa.case((unedited, row.as_of), else_=SYNCS.c.cursor), "columns": row.columns}
     new = insert(connection, SYNCS).values(name=row.sync, cursor=row.as_of, columns=row.columns)
     connection.execute(new.on_conflict_do_update(index_elements=["name"], set_=values))
+
+
+def _put_parts(connection: sa.Connection, run_id: str, parts: Sequence[Part]) -> None:
+    if parts:
+        again = PARTS.c.seq.in_([part.seq for part in parts])
+        connection.execute(sa.delete(PARTS).where(PARTS.c.run == run_id, again))
+        connection.execute(sa.insert(PARTS), [rows.part_values(run_id, part) for part in parts])
 
 
 def _require_unused(connection: sa.Connection, run_id: str) -> None:

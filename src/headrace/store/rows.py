@@ -16,6 +16,19 @@ from headrace.store.tables import DELIVERIES, PARTS
 
 _SETTLED = ("delivered", "duplicate", "invalid", "rejected")  # columns, in the order of the `Settled` values
 
+# The sums of some runs, made once.
+_THESE: sa.BindParameter[Any] = sa.bindparam("runs", expanding=True)
+_STAGED = (
+    sa.select(PARTS.c.run, sa.func.sum(PARTS.c.rows), sa.func.sum(PARTS.c.calls))
+    .where(PARTS.c.run.in_(_THESE))
+    .group_by(PARTS.c.run)
+)
+_DONE = (
+    sa.select(DELIVERIES.c.run, DELIVERIES.c.destination, *(sa.func.sum(DELIVERIES.c[name]) for name in _SETTLED))
+    .where(DELIVERIES.c.run.in_(_THESE))
+    .group_by(DELIVERIES.c.run, DELIVERIES.c.destination)
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Totals:
@@ -27,11 +40,19 @@ class Totals:
 
 
 def totals(connection: sa.Connection, runs: Sequence[sa.Row[Any]]) -> dict[str, Totals]:
-    """The totals of each run: as written down when it ended, or summed now; two queries for all that live."""
+    """The totals of each run: as written down when it ended, or summed now; two queries for all that are at work."""
     ended = {row.id: row for row in runs if row.counts is not None}
     found = {run: Totals(row.extracted, row.unmapped, _counts(row.counts)) for run, row in ended.items()}
-    live = {row.id: row.destinations for row in runs if row.id not in ended}
+    live = {row.id: row.destinations for row in runs if row.id not in ended and row.state != RunState.QUEUED}
+    for row in runs:
+        if row.state == RunState.QUEUED:
+            found[row.id] = nothing(row.destinations)
     return found | (_sums(connection, live) if live else {})
+
+
+def nothing(destinations: Collection[str]) -> Totals:
+    """The totals of a run of which no row was read."""
+    return Totals(counts={destination: Counts() for destination in destinations})
 
 
 def _counts(stored: Mapping[str, Mapping[str, int]]) -> dict[str, Counts]:
@@ -40,13 +61,9 @@ def _counts(stored: Mapping[str, Mapping[str, int]]) -> dict[str, Counts]:
 
 def _sums(connection: sa.Connection, live: Mapping[str, Collection[str]]) -> dict[str, Totals]:
     """The totals of runs that are not over, given with their destinations."""
-    rows, calls = sa.func.sum(PARTS.c.rows), sa.func.sum(PARTS.c.calls)
-    staged = sa.select(PARTS.c.run, rows, calls).where(PARTS.c.run.in_(live)).group_by(PARTS.c.run)
-    read = {run: (int(rows), int(calls)) for run, rows, calls in connection.execute(staged)}
-    by = (DELIVERIES.c.run, DELIVERIES.c.destination)
-    sums = [sa.func.sum(DELIVERIES.c[name]) for name in _SETTLED]
-    settled = sa.select(*by, *sums).where(DELIVERIES.c.run.in_(live)).group_by(*by)
-    known = {(run, name): [int(n) for n in sums] for run, name, *sums in connection.execute(settled)}
+    of = {"runs": list(live)}
+    read = {run: (int(rows), int(calls)) for run, rows, calls in connection.execute(_STAGED, of)}
+    known = {(run, name): [int(n) for n in sums] for run, name, *sums in connection.execute(_DONE, of)}
     found = {}
     for run, destinations in live.items():
         extracted, mapped = read.get(run, (0, 0))
@@ -62,9 +79,9 @@ def _add_up(extracted: int, unmapped: int, delivered: int, duplicate: int, inval
     return Counts(delivered, duplicate, invalid + unmapped, rejected, pending=extracted - known.total)
 
 
-def read_runs(connection: sa.Connection, query: sa.Select[Any]) -> list[Run]:
-    """The runs that a query on ``runs`` selects, with their totals."""
-    found = connection.execute(query).all()
+def read_runs(connection: sa.Connection, query: sa.Select[Any], **values: Any) -> list[Run]:
+    """The runs that a query on ``runs`` selects, given its values, with their totals."""
+    found = connection.execute(query, values).all()
     sums = totals(connection, found)
     return [run_of(row, sums[row.id]) for row in found]
 

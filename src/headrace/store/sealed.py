@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from headrace.store.generation import bump
 from headrace.store.ledger import insert
 from headrace.store.tables import SECRETS
 
@@ -11,6 +12,7 @@ from headrace.store.tables import SECRETS
 def put_sealed(connection: sa.Connection, record: str, slot: str, sealed: str) -> None:
     new = insert(connection, SECRETS).values(record=record, slot=slot, sealed=sealed)
     connection.execute(new.on_conflict_do_update(index_elements=["record", "slot"], set_={"sealed": sealed}))
+    bump(connection)
 
 
 def read_sealed(connection: sa.Connection, record: str, slot: str) -> str | None:
@@ -30,6 +32,7 @@ def replace_sealed(connection: sa.Connection, record: str, slot: str, old: str, 
 
 def delete_sealed(connection: sa.Connection, record: str, slot: str) -> None:
     connection.execute(sa.delete(SECRETS).where(*_at(record, slot)))
+    bump(connection)
 
 
 def _at(record: str, slot: str) -> tuple[sa.ColumnElement[bool], ...]:

@@ -76,6 +76,14 @@ class HistoryContract:
         assert [run.id for run in by_end] == ["run-3", "run-0", "run-1", "run-2", "run-5"]
         assert [run.id for run in await store.runs_ended_since(LATER + timedelta(seconds=1))] == ["run-5"]
 
+    async def test_too_many_runs_are_forgotten(self, store: Store) -> None:
+        """Of a sync with more runs than are kept, the newest stay, however young the others are, and what a live
+        resend needs."""
+        await history(store)
+        gone = await store.forget_runs(NOON - timedelta(days=1), 1)
+        assert sorted(gone) == ["run-1", "run-2", "run-3"]
+        assert sorted(run.id for run in await store.runs()) == ["run-0", "run-4", "run-5"]
+
     async def test_old_runs_are_forgotten(self, store: Store) -> None:
         """With parts and deliveries; but not the newest of each sync, what lives, and what a live resend needs."""
         await history(store)

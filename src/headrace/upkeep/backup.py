@@ -120,7 +120,7 @@ def _link(path: Path, second: Path) -> None:
 def _missing(aside: Path) -> bool:
     """Whether a run that delivers lacks one of its parts, or a journal its file."""
     delivering: set[str] = set()
-    journals = {path.name for path in (aside / "state" / "journal").rglob("*")}
+    journals = {path.stem for path in (aside / "state" / "journal").rglob("*")}
     for table, row in dump.rows(aside / "store.jsonl", "runs", "parts", "journals"):
         if table == "runs" and row["state"] == RunState.DELIVERING:
             delivering.add(row["id"])

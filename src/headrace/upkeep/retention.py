@@ -12,6 +12,7 @@ from headrace.app import App
 log = logging.getLogger(__name__)
 
 EVERY = 3600.0  # seconds between two looks
+MOST_RUNS = 10_000  # of a sync: received calls can make one every few seconds
 
 
 async def forget(app: App) -> Counter[str]:
@@ -21,7 +22,7 @@ async def forget(app: App) -> Counter[str]:
     """
     kept, now = app.project.service.retention, app.clock.now()
     gone: Counter[str] = Counter()
-    for run_id in await app.store.forget_runs(now - timedelta(seconds=kept.runs)):
+    for run_id in await app.store.forget_runs(now - timedelta(seconds=kept.runs), MOST_RUNS):
         await in_thread(app.errors.discard, run_id)
         gone["runs"] += 1
     gone["errors"] = await in_thread(app.errors.forget, (now - timedelta(seconds=kept.errors)).timestamp())
