@@ -32,7 +32,10 @@ def outside(path: str, base: Path, home: Path | None = None) -> str:
 
 def is_inside(path: Path, folder: Path) -> bool:
     """Whether the path is the folder or lies in it, once all links are followed."""
-    return path.resolve().is_relative_to(folder.resolve())
+    try:
+        return path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):  # links in a circle
+        return False
 
 
 def paths(fields: Iterable[Field], settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -22,6 +22,16 @@ class Due:
     enabled: bool | None = None  # None: as the configuration says
 
 
+@dataclass(frozen=True, slots=True)
+class Firing:
+    """A due time that has come, the next one, and the run to be made; its ``cursor`` is replaced by the sync's own."""
+
+    sync: str
+    due: datetime
+    next_due: datetime | None
+    new: NewRun
+
+
 class ScheduleStore(Protocol):
     """Due times, moved by compare-and-swap: of any number of processes one wins each due time."""
 
@@ -46,6 +56,10 @@ class ScheduleStore(Protocol):
         """In one transaction: move the due time on from ``due``, and create the run, or where one still runs, a
         skipped one. None where another process was first, or this due time had its run. ``new.cursor`` is replaced by
         the sync's own. A skip adds to ``overruns``, a run sets them to 0."""
+        ...
+
+    async def fire_many(self, firings: Sequence[Firing]) -> list[Run | None]:
+        """`fire` for several syncs in one transaction; one that was late leaves the others as they are."""
         ...
 
     async def follow(self, sync: str, after_run: str | None, run: str, new: NewRun) -> Run | None:

@@ -21,7 +21,7 @@ from headrace.errors import ConfigError, Conflict, Finding, RunLive, UsageError
 from headrace.model import Check, Connection
 from headrace.people import Change
 from headrace.project import Project
-from headrace.workshop_secrets import dotted, put_back, record, slots_of, taken_out
+from headrace.workshop_secrets import dotted, put_back, record, slots_of, taken_out, veiled
 
 if TYPE_CHECKING:
     from headrace.app import App
@@ -100,7 +100,7 @@ class Workshop:
                 raise Conflict(f"The {kind} {name!r} is in use: {users}. Change or delete that first.", code="in_use")
             if kind is Kind.SYNC and (run := await self._app.store.live_run(name)) is not None:
                 raise RunLive(f"The sync {name!r} has a live run: {run.id}. Wait for it, or cancel it.", run_id=run.id)
-            change = replace(audit, before=dotted(old.body)) if audit else None
+            change = replace(audit, before=_told(kind, old.body)) if audit else None
             await self._app.store.delete_definition(kind, name, version, audit=change)
             for slot in await self._app.vault.slots(record(kind, name)):
                 await self._app.vault.delete(record(kind, name), slot)
@@ -139,7 +139,8 @@ class Workshop:
         made, secrets = taken_out(kind, body, before)
         new = Definition(kind, name, old.version + 1 if old else 1, made, self._app.clock.now(), by)
         await self._judged(put_back(new, {**self._app.loader.opened(kind, name), **secrets}))
-        change = replace(audit, before=dotted(before) if old else None, after=dotted(made)) if audit else None
+        was = _told(kind, before) if old else None
+        change = replace(audit, before=was, after=_told(kind, made)) if audit else None
         for slot, secret in secrets.items():
             await vault.put(record(kind, name), slot, secret)
         try:
@@ -235,6 +236,11 @@ class Workshop:
     def _managed(self, kind: Kind, name: str) -> Conflict:
         place = self._place(kind, name)
         return Conflict(f"The {kind} {name!r} is managed by a file: {place}. Edit it there.", code="managed_by_file")
+
+
+def _told(kind: Kind, body: Body) -> dict[str, Any]:
+    """What the audit log tells of a stored body."""
+    return veiled(kind, dotted(body))
 
 
 def _unknown(kind: Kind, name: str) -> UsageError:

@@ -3,6 +3,8 @@
 In the body a marker stands for a secret, ``{"kept": SLOT}``. Each new value gets a slot of its own, so that saving the
 body is the one moment in which the new secret begins to count; of two editors at once, the loser changes nothing.
 A value that is one variable, ``${NAME}``, is no secret and stays.
+
+Addresses and free-form maps may hold secrets that nobody declared as such: they are shown to owners alone.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 from headrace.config import KEPT, REFERENCE
 from headrace.connector import Field
@@ -20,6 +23,7 @@ from headrace.definitions import Definition, Kind
 from headrace.model import Secret
 
 Body = Mapping[str, Any]
+VEIL = "•••"
 
 
 def record(kind: Kind, name: str) -> str:
@@ -103,6 +107,45 @@ def _dotted(value: Any) -> Any:
     if _is_marker(value):
         return dict(KEPT)
     return dotted(value) if isinstance(value, Mapping) else value
+
+
+def veiled(kind: Kind, body: Body) -> dict[str, Any]:
+    """A body as those see it who may not handle connections, and as the audit log keeps it.
+
+    Of addresses only the host remains, and of free-form maps, such as HTTP headers, only the names.
+    """
+    if kind in (Kind.SYNC, Kind.SETTINGS):
+        return dict(body)
+    return _veiled(body, fields_of(kind, body.get("type")))
+
+
+def _veiled(body: Body, fields: Iterable[Field]) -> dict[str, Any]:
+    declared = {field.name: field for field in fields}
+    made = {}
+    for name, value in body.items():
+        field = declared.get(name)
+        if field and field.kind == "group" and isinstance(value, Mapping):
+            made[name] = _veiled(value, field.fields)
+        elif field and field.kind == "map" and isinstance(value, Mapping):
+            made[name] = dict.fromkeys(value, VEIL)
+        elif field and field.kind == "url" and isinstance(value, str):
+            made[name] = _host_of(value)
+        else:
+            made[name] = value
+    return made
+
+
+def _host_of(url: str) -> str:
+    """An address without its user, path and query, any of which may let its bearer in."""
+    if REFERENCE.fullmatch(url):
+        return url
+    try:
+        parts = urlsplit(url)
+        host = parts.netloc.rpartition("@")[2]
+    except ValueError:
+        return VEIL
+    shown = f"{parts.scheme}://{host}" if host else VEIL
+    return shown if url.rstrip("/") == shown else f"{shown}/{VEIL}"
 
 
 def _present(body: Body, fields: Iterable[Field]) -> Iterator[tuple[Field, Any]]:

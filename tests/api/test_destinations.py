@@ -36,6 +36,33 @@ async def test_a_secret_is_kept_and_never_shown(service: Service) -> None:
     assert service.app.project.destinations["more"].settings["auth_token"].reveal() == SECRET
 
 
+async def test_only_owners_see_where_a_secret_may_hide(service: Service) -> None:
+    """Addresses beyond the host, and values of HTTP headers, are for whoever handles connections; nor are they logged.
+
+    Whoever may only look, or whose token is for looking alone, sees which host it is and which headers there are.
+    """
+    url = "https://ann:pass1word@hooks.example.com:8443/T0/secretpath?key=secretkey"
+    body = webhook(service, url=url, headers={"X-Api-Key": "secretheader"})
+    answer = await service.owner.post("/api/v1/destinations", json={"name": "more", "definition": body})
+    assert answer.json["definition"]["url"] == url
+    assert (await service.owner.get("/api/v1/destinations/more")).json["definition"] == answer.json["definition"]
+    veiled = {"url": "https://hooks.example.com:8443/•••", "headers": {"X-Api-Key": "•••"}}
+    for client in (service.as_role("editor", preview=True), service.as_role("owner", scopes="view")):
+        one = await client.get("/api/v1/destinations/more")
+        listed = await client.get("/api/v1/destinations")
+        shown = [one.json["definition"], *(i["definition"] for i in listed.json["items"] if i["name"] == "more")]
+        assert [{name: each[name] for name in veiled} for each in shown] == [veiled, veiled]
+        assert "pass1word" not in one.text + listed.text
+        assert "secret" not in one.text + listed.text
+    etag = {"if-match": answer.headers["etag"]}
+    assert (await service.owner.put("/api/v1/destinations/more", json={"definition": body}, headers=etag)).status == 200
+    assert (await service.owner.delete("/api/v1/destinations/more", headers={"if-match": '"2"'})).status == 204
+    log = await service.app.store.audit()
+    assert len(log) == 3
+    assert "secret" not in repr(log)
+    assert "pass1word" not in repr(log)
+
+
 async def test_edit_with_the_version_that_was_read(service: Service) -> None:
     """An edit needs the ETag of what was read; whoever read an older version is told so, and changes nothing."""
     etag = await made(service)

@@ -25,6 +25,18 @@ async def test_counts_without_values(service: Service) -> None:
     assert "Nobody" not in answer.text
 
 
+async def test_what_a_destination_says_may_repeat_a_row(service: Service) -> None:
+    """The reason in a destination's own words is for those who may look at rows; others see its code."""
+    service.hook.always(Answer(400, {"error": "Ann is no name"}))
+    run = await service.run("people")
+    path = f"/api/v1/runs/{run.id}/failures/groups"
+    for client in (service.as_role("viewer"), service.as_role("owner"), service.as_role("owner", scopes="view")):
+        answer = await client.get(path)
+        assert {group["message"] for group in answer.json["items"]} == {None}
+        assert all(group["code"] for group in answer.json["items"])
+    assert "Ann is no name" in (await service.as_role("viewer", preview=True).get(path)).text
+
+
 async def test_rows_need_the_right_to_see_them(service: Service) -> None:
     """Rows are shown with the right to look at rows of data, which no role brings by itself."""
     run = await service.run("people")

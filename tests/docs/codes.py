@@ -15,8 +15,12 @@ _POSITIONS = {
     "Wrong": (0, 1),  # there are two: of a request that was received, and of a setting
 }  # fmt: skip
 # Codes made of variable parts, and what they can become where that is a closed list.
-_CLOSED = {"bad_*": {"bad_json", "bad_number"}, "unknown_*": {"unknown_source", "unknown_destination"}}
-_CODE = re.compile(r"[a-z][a-z0-9_]*(?:[:_]?\*)?")
+_CLOSED = {
+    "bad_*": {"bad_json", "bad_number"},
+    "unknown_*": {"unknown_source", "unknown_destination"},
+    "*_too_large": {"batch_too_large", "call_too_large"},
+}
+_CODE = re.compile(r"(?:\*_)?[a-z][a-z0-9_]*(?:[:_]?\*)?")
 
 
 def raised() -> set[str]:

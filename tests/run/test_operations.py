@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -15,6 +16,7 @@ from headrace.app import App, opened
 from headrace.errors import RunLive, UsageError
 from headrace.model import Problem, Run, RunState
 from headrace.operations import failed_at, resend, run_full
+from headrace.upkeep import retention
 
 CONFIG = """\
 sources:
@@ -141,3 +143,15 @@ async def test_a_run_whose_connection_is_gone_fails(app: App, gone: str) -> None
     assert ended.state is RunState.FAILED
     assert ended.problem is not None
     assert ended.problem.code == f"unknown_{gone}"
+
+
+async def test_failed_rows_stay_while_a_resend_waits_for_them(app: App, tmp_path: Path) -> None:
+    """Error files that are old enough to go stay for as long as a resend that was asked for needs them."""
+    first = await done(app)
+    again = await resend(app, first)
+    os.utime(tmp_path / ".headrace" / "errors" / first.id, (0, 0))
+    await retention.forget(app)
+    ended = await app.carry(again)
+    assert (ended.state, ended.extracted) == (RunState.PARTIAL, 1)
+    os.utime(tmp_path / ".headrace" / "errors" / first.id, (0, 0))
+    assert (await retention.forget(app))["errors"] == 1

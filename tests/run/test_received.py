@@ -16,7 +16,7 @@ from headrace.engines.embedded import EmbeddedEngine
 from headrace.errors import StageFull
 from headrace.ids import run_id
 from headrace.journal import Journal, JournalStore
-from headrace.model import Check, Connection, MapOptions, NewRun, Run, RunKind, RunState, Sync
+from headrace.model import CallKind, Check, Connection, MapOptions, NewRun, Run, RunKind, RunState, Sync
 from headrace.ports import Reply, Verdict
 from headrace.project import Project
 from headrace.run.receiver import Receiver
@@ -293,6 +293,31 @@ async def test_one_run_at_a_time() -> None:
 
 
 @simulated
+async def test_a_run_that_ends_while_we_look() -> None:
+    """What a run delivered that ended while the next one was being decided on is not delivered again."""
+    crm = FakeDestination()
+    async with opened({"crm": crm}) as world:
+        receiving = Receiving.of(world, deduplicate_for=0)
+        await receiving.files.add([call("a")])
+        [run] = await receiving.receiver.tick()
+        store = world.house.store
+
+        class Slow:
+            """The store, whose answer to who lives comes as the run ends."""
+
+            def __getattr__(self, name: str) -> Any:
+                return getattr(store, name)
+
+            async def live_run(self, sync: str) -> Run | None:
+                await receiving.carry(run)
+                return await store.live_run(sync)
+
+        late = Receiver(Slow(), receiving.files, world.clock, lambda: receiving.project, receiving.new_run)  # type: ignore[arg-type]  # all but one of its verbs by name
+        assert await late.tick() == []
+        assert set(crm.arrivals.values()) == {1}
+
+
+@simulated
 async def test_a_cursor_that_is_a_time() -> None:
     """A sync that read a database before has a moment as its cursor: it begins with the first journal."""
     async with opened({"crm": FakeDestination()}) as world:
@@ -370,6 +395,18 @@ async def test_what_nobody_reads_is_kept_as_long() -> None:
         assert run.extracted == 1
         receiving.with_syncs()
         await world.clock.sleep(86_400)
+        await receiving.receiver.tidy()
+        assert await _journals(receiving) == []
+
+
+@simulated
+async def test_a_sync_that_does_not_receive_any_more() -> None:
+    """Where the source reads a database now, nobody waits for what it received before."""
+    async with opened({"crm": FakeDestination()}) as world:
+        receiving = Receiving.of(world)
+        await receiving.files.add([call("a")])
+        await world.clock.sleep(10 * 86_400)
+        receiving.with_syncs(replace(receiving.sync, call=CallKind.TRACK, query="select 1"))
         await receiving.receiver.tidy()
         assert await _journals(receiving) == []
 

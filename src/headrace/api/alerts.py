@@ -83,14 +83,14 @@ async def list_notices(caller: Viewer, limit: Limit = 50, cursor: Cursor = None)
 @router.get("/channels", operation_id="list_channels", summary="Alert channels, by name")
 async def list_channels(caller: Viewer, limit: Limit = 50, cursor: Cursor = None) -> Page[ChannelShown]:
     items, more = page_of(await caller.app.workshop.listed(Kind.ALERT), lambda one: one.name, cursor, limit)
-    return Page(items=[ChannelShown(**told(one)) for one in items], next=more)
+    return Page(items=[ChannelShown(**told(caller, one)) for one in items], next=more)
 
 
 @router.get("/channels/{name}", operation_id="get_channel", summary="One alert channel, without its secrets")
 async def get_channel(name: str, caller: Viewer, response: Response) -> ChannelShown:
     found = await caller.app.workshop.shown(Kind.ALERT, name)
     tag(response, found)
-    return ChannelShown(**told(found))
+    return ChannelShown(**told(caller, found))
 
 
 @router.post(
@@ -100,7 +100,7 @@ async def get_channel(name: str, caller: Viewer, response: Response) -> ChannelS
 async def create_channel(body: New, caller: Connector, response: Response) -> ChannelShown:
     made = await definitions.create(caller, Kind.ALERT, body, response)
     response.headers["location"] = f"{router.prefix}/channels/{made.name}"
-    return ChannelShown(**told(made))
+    return ChannelShown(**told(caller, made))
 
 
 @router.put(
@@ -112,7 +112,7 @@ async def create_channel(body: New, caller: Connector, response: Response) -> Ch
 async def update_channel(
     name: str, body: Edit, version: Version, caller: Connector, response: Response
 ) -> ChannelShown:
-    return ChannelShown(**told(await definitions.update(caller, Kind.ALERT, name, body, version, response)))
+    return ChannelShown(**told(caller, await definitions.update(caller, Kind.ALERT, name, body, version, response)))
 
 
 @router.delete(

@@ -43,7 +43,7 @@ async def got(caller: Caller, kind: Kind, name: str, response: Response) -> Conn
 def shown(caller: Caller, one: Shown) -> ConnectionShown:
     syncs = caller.app.project.syncs.values()
     using = [sync.name for sync in syncs if one.name in _used(one.kind, sync.source, sync.destinations)]
-    return ConnectionShown(**told(one), type=str(one.body.get("type", "")), syncs=sorted(using))
+    return ConnectionShown(**told(caller, one), type=str(one.body.get("type", "")), syncs=sorted(using))
 
 
 async def tested(caller: Caller, kind: Kind, given: ConnectionTest) -> CheckShown:

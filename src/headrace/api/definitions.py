@@ -15,7 +15,9 @@ from headrace.api.deps import Caller
 from headrace.api.errors import ApiError
 from headrace.api.schemas import Finding, Moment, Shape
 from headrace.definitions import Kind
+from headrace.people import Action, can
 from headrace.workshop import Shown
+from headrace.workshop_secrets import veiled
 
 _ETAG = re.compile(r'"(\d{1,9})"', re.ASCII)
 
@@ -32,7 +34,11 @@ class New(Edit):
 
 
 class Defined(Shape):
-    """A definition; a secret in it that has a value is shown as {"kept": true}."""
+    """A definition; a secret in it that has a value is shown as {"kept": true}.
+
+    Of a source, destination or alert channel, whoever may not handle them sees addresses without path and query, and
+    free-form maps, such as HTTP headers, without values.
+    """
 
     name: str
     definition: dict[str, Any]
@@ -43,11 +49,12 @@ class Defined(Shape):
     findings: list[Finding] = Field(description="Why it cannot be used (any more).")
 
 
-def told(shown: Shown) -> dict[str, Any]:
-    """The fields of `Defined`."""
+def told(caller: Caller, shown: Shown) -> dict[str, Any]:
+    """The fields of `Defined`, as far as they are for the caller."""
+    whole = can(caller.actor, Action.CONNECT)
     return {
         "name": shown.name,
-        "definition": dict(shown.body),
+        "definition": dict(shown.body) if whole else veiled(shown.kind, shown.body),
         "origin": shown.origin,
         "place": shown.place,
         "updated_at": shown.updated_at,

@@ -20,6 +20,7 @@ from headrace.api.runs import RunId, run_of
 from headrace.api.schemas import Page, Shape
 from headrace.app import App
 from headrace.calls.failure_files import FORMATS, records
+from headrace.people import Action, can
 
 router = APIRouter(prefix="/api/v1", tags=["failed rows"])
 
@@ -51,7 +52,9 @@ class FailureGroup(Shape):
     destination: str | None
     code: str
     rows: int
-    message: str = Field(description="Of one of them.")
+    message: str | None = Field(
+        description="Of one of them; null for whoever may not look at rows: a destination may repeat values in it."
+    )
     column: str | None
 
 
@@ -68,7 +71,10 @@ class FailureGroups(Shape):
 async def group_failures(run_id: RunId, caller: Viewer) -> FailureGroups:
     run = await run_of(caller.app, run_id)
     tables = await caller.app.failures(run)
-    return FailureGroups(items=await in_thread(_groups, tables))
+    groups = await in_thread(_groups, tables)
+    if not can(caller.actor, Action.PREVIEW):
+        groups = [group.model_copy(update={"message": None}) for group in groups]
+    return FailureGroups(items=groups)
 
 
 @router.get(

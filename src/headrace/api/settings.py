@@ -18,9 +18,9 @@ router = APIRouter(prefix="/api/v1/settings", tags=["settings"])
 async def get_settings(caller: Owner, response: Response) -> Defined:
     found = await caller.app.workshop.shown(Kind.SETTINGS, SERVICE)
     tag(response, found)
-    return Defined(**told(found))
+    return Defined(**told(caller, found))
 
 
 @router.put("", operation_id="update_settings", summary="Change settings", responses=problems(409, 412, 428))
 async def update_settings(body: Edit, version: Version, caller: Owner, response: Response) -> Defined:
-    return Defined(**told(await definitions.update(caller, Kind.SETTINGS, SERVICE, body, version, response)))
+    return Defined(**told(caller, await definitions.update(caller, Kind.SETTINGS, SERVICE, body, version, response)))

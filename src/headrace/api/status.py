@@ -10,7 +10,7 @@ from pydantic import Field
 import headrace
 from headrace.api.deps import Viewer
 from headrace.api.schemas import Moment, Shape
-from headrace.api.standing import GRAVITY, names_of, standings
+from headrace.standing import GRAVITY, names_of, standings
 
 router = APIRouter(prefix="/api/v1", tags=["status"])
 

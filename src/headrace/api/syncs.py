@@ -18,7 +18,7 @@ from headrace.api.idempotency import OnceRoute
 from headrace.api.paging import Cursor, Limit, page_of
 from headrace.api.runs import shown as run_shown
 from headrace.api.schemas import Moment, Page, RunShown, Shape
-from headrace.api.standing import Standing, standing_of, standings
+from headrace.standing import Standing, standing_of, standings
 from headrace.definitions import Kind
 from headrace.errors import UsageError
 from headrace.model import CallKind
@@ -189,7 +189,7 @@ def _shown(request: Request, caller: Caller, found: Shown, stand: Standing) -> S
     sync, cursor = stand.sync, stand.state.cursor
     received = sync is not None and sync.call is None
     return SyncShown(
-        **told(found),
+        **told(caller, found),
         source=sync.source if sync else None,
         call=sync.call if sync else None,
         destinations=list(sync.destinations) if sync else [],

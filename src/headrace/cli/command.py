@@ -47,7 +47,7 @@ class Server:
 Place = Path | Server
 """What a command works on: a project's folder, or a running service."""
 
-_THERE = ("preview", "run", "runs", "errors", "cancel", "enable", "disable", "reset", "resend")
+_THERE = ("syncs", "preview", "run", "runs", "errors", "cancel", "enable", "disable", "reset", "resend")
 
 
 def remote(url: str, command: str) -> Server:

@@ -87,11 +87,17 @@ def run(
     if bool(syncs) == every:
         raise click.UsageError("Name the syncs to run, or give --all.")
     if fresh and full:
-        raise click.UsageError(
-            "--full begins a run of its own. Leave --fresh out."
-        )
+        raise click.UsageError("--full begins a run of its own. Leave --fresh out.")
     work = on(place, "runs").run_syncs(place, syncs, fresh=fresh, full=full, quiet=quiet, json_output=json_output)
     sys.exit(run_async(work))
+
+
+@cli.command()
+@as_json
+@click.pass_obj
+def syncs(place: Place, json_output: bool) -> None:
+    """How each sync stands: its schedule, when it is due next, its last run. Times are UTC."""
+    sys.exit(run_async(on(place, "syncs").list_syncs(place, json_output)))
 
 
 @cli.command()

@@ -21,6 +21,7 @@ from headrace.aio import in_thread
 from headrace.cli import show
 from headrace.cli.command import Server
 from headrace.cli.failures import format_of, print_failures
+from headrace.cli.syncs import FACTS, print_syncs
 from headrace.errors import HeadraceError, UsageError
 from headrace.model import CallKind, Counts, Failure, Problem, Run, RunState
 from headrace.net.http import AiohttpClient
@@ -93,7 +94,7 @@ async def run_syncs(
     if fresh:
         raise UsageError("--fresh is for the machine of the service: there, an interrupted run is taken up by itself.")
     async with _client(server) as client:
-        chosen = list(names) or [s["name"] for s in await _all(client, "/syncs") if s["enabled"] and not s["received"]]
+        chosen = list(names) or [s["name"] for s in await _all(client, "/syncs") if s["enabled"] and s["call"]]
         started = [await client.ask("POST", f"/syncs/{quote(name)}/{'run-full' if full else 'run'}") for name in chosen]
         if not quiet and not json_output:
             show.err.print(Text(f"Started {len(started)}. Ctrl-C stops watching; the runs go on."))
@@ -103,6 +104,18 @@ async def run_syncs(
     else:
         show.print_done(done)
     return 0 if all(run.state in (RunState.SUCCEEDED, RunState.SKIPPED) for run in done) else 1
+
+
+async def list_syncs(server: Server, json_output: bool) -> int:
+    async with _client(server) as client:
+        found = await _all(client, "/syncs")
+        status = await client.ask("GET", "/status")
+    for sync in found:
+        sync["schedule"] = "as calls come" if sync["call"] is None and sync["source"] else sync["schedule_words"]
+        sync["troubles"] = [each["message"] for each in status["attention"] if each["sync"] == sync["name"]]
+        sync["last_run"] = show.run_fact(_run(sync["last_run"])) if sync["last_run"] else None
+    print_syncs([{name: sync[name] for name in FACTS} for sync in found], json_output)
+    return 0
 
 
 async def list_runs(server: Server, sync: str | None, limit: int, json_output: bool) -> int:
@@ -180,6 +193,8 @@ async def resend_rows(
     async with _client(server) as client:
         run = await _chosen(client, wanted)
         body = {"destinations": list(destinations)} if destinations else {}
+        if not quiet and not json_output:
+            show.err.print(Text("Ctrl-C stops watching; the run goes on."))
         done = await _followed(client, (await client.ask("POST", f"/runs/{run.id}/resend", body))["id"])
     if json_output:
         show.print_json({"runs": [show.run_fact(done)]})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -63,6 +64,8 @@ class Dispatcher:
         self.jobs: dict[str, Job] = {}  # those in the hands of this process, by run id
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._rests: dict[str, _Rest] = {}
+        self._waiting: deque[str] = deque()  # runs that the last look has found, and that were not begun yet
+        self._look_again = 0.0  # monotonic seconds
         self._woken = asyncio.Event()
         self._stopping = False
 
@@ -88,19 +91,26 @@ class Dispatcher:
         """Begin with runs that wait, as far as there is room."""
         if len(self._tasks) >= self._at_once():
             return
-        try:
-            live = await self._store.live_run_ids()
-        except HeadraceError as error:
-            log.warning(error.message, extra={"code": error.code})
-            return
-        self._rests = {run_id: rest for run_id, rest in self._rests.items() if run_id in set(live)}
         now = self._clock.monotonic()
-        for run_id in live:
-            if len(self._tasks) >= self._at_once():
+        if not self._waiting or now >= self._look_again:
+            try:
+                await self._look(now)
+            except HeadraceError as error:
+                log.warning(error.message, extra={"code": error.code})
                 return
+        while self._waiting and len(self._tasks) < self._at_once():
+            run_id = self._waiting.popleft()
             rest = self._rests.get(run_id)
             if run_id not in self._tasks and (rest is None or rest.until <= now):
                 self._tasks[run_id] = asyncio.create_task(self._carry(run_id), name=f"run {run_id}")
+
+    async def _look(self, now: float) -> None:
+        """Find all that wait. With hundreds of them, not after each run that ends."""
+        live = await self._store.live_run_ids()
+        known = set(live)
+        self._rests = {run_id: rest for run_id, rest in self._rests.items() if run_id in known}
+        self._waiting = deque(live)
+        self._look_again = now + LOOK_EVERY
 
     async def _carry(self, run_id: str) -> None:
         """Carry one run as far as it goes. What is not the run's own trouble leaves it as it is, for later."""

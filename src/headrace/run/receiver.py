@@ -53,7 +53,7 @@ class Receiver:
             return  # one that cannot be used at present may still want what is there
         moment = self._clock.now() - timedelta(seconds=project.service.retention.journals)
         for source, newest in (await self._store.newest_journals()).items():
-            syncs = [sync for sync in project.syncs.values() if sync.source == source]
+            syncs = [sync for sync in project.syncs.values() if sync.source == source and sync.call is None]
             until = min([await self._delivered(sync, newest) for sync in syncs], default=newest)
             old = 0
             for journal in await self._store.journals(source):
@@ -68,8 +68,10 @@ class Receiver:
         enabled = sync.enabled if state.enabled is None else state.enabled
         if not enabled:
             return None
-        cursor = await self._delivered(sync, newest)
-        if cursor >= newest or await self._store.live_run(sync.name) or await self._resting(sync):
+        if await self._store.live_run(sync.name):
+            return None
+        cursor = await self._delivered(sync, newest)  # only now: a run that has just ended has moved it
+        if cursor >= newest or await self._resting(sync):
             return None
         try:
             return await self._store.create_run(self._new_run(sync, "received", cursor=cursor, kind="received"))

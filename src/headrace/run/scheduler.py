@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from headrace.aio import first
-from headrace.due import Due
+from headrace.due import Due, Firing
 from headrace.errors import HeadraceError
 from headrace.model import NewRun, Run, Sync
 from headrace.ports import Clock
@@ -32,6 +32,7 @@ OFF = "off"  # the terms of a sync that was planned and then disabled
 LOOK_EVERY = 1.0  # seconds: other processes and the command line change things, too
 SLACK = timedelta(minutes=1)  # by which clocks may differ, or be put back, without any due time being moved
 _SHORTEST_PAUSE = 0.02  # seconds
+_PAGE = 50  # due times that are moved in one transaction
 _TROUBLE = RetryPolicy(base=1.0, cap=30.0)
 
 
@@ -171,17 +172,20 @@ class Scheduler:
         now, made = self._clock.now(), list[Run]()
         ready = [plan for plan in self._plans.values() if plan.due.next_due is not None and plan.due.next_due <= now]
         # In any order, so that several processes do not try for the same one again and again.
-        for plan in sorted(ready, key=lambda _: self._clock.random()):
-            due = plan.due.next_due
-            if due is None or not plan.planned:
-                continue
-            new = self._new_run(plan.sync, "schedule")
-            following = plan.next_due(max(new.created_at, due))
-            run = await self._store.fire(plan.sync.name, due, following, new)
-            self._note(made, run)
-            if run is not None:
-                plan.due = replace(plan.due, next_due=following)
+        ready.sort(key=lambda _: self._clock.random())
+        for page in (ready[start : start + _PAGE] for start in range(0, len(ready), _PAGE)):
+            firings = [(plan, self._firing(plan)) for plan in page if plan.planned]
+            runs = await self._store.fire_many([firing for _, firing in firings])
+            for (plan, firing), run in zip(firings, runs, strict=True):
+                self._note(made, run)
+                if run is not None:
+                    plan.due = replace(plan.due, next_due=firing.next_due)
         return made
+
+    def _firing(self, plan: _Plan) -> Firing:
+        new, due = self._new_run(plan.sync, "schedule"), plan.due.next_due
+        assert due is not None, "it is due"
+        return Firing(plan.sync.name, due, plan.next_due(max(new.created_at, due)), new)
 
     async def _follow(self) -> list[Run]:
         now, made = self._clock.now(), list[Run]()

@@ -24,6 +24,7 @@ from headrace.errors import HeadraceError
 from headrace.net import listen
 from headrace.serve import logs
 from headrace.serve.parts import Parts, assembled
+from headrace.serve.patience import ImpatientProtocol
 from headrace.serve.traces import tracing
 from headrace.service import Service
 from headrace.upkeep import retention
@@ -151,7 +152,7 @@ def _server(app: App, parts: Parts, options: Options) -> uvicorn.Server:
     return _Server(
         uvicorn.Config(
             parts.front,
-            http="httptools",
+            http=ImpatientProtocol,
             ws="websockets-sansio",
             lifespan="off",
             loop="none",

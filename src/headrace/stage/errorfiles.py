@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -44,11 +44,13 @@ class LocalErrorFiles:
         """Give the space of a run back. Not an error if there is nothing."""
         durable.remove(self._folder / run_id)
 
-    def forget(self, before: float) -> int:
-        """Give the space of runs back whose last failed row was written before a moment (Unix seconds)."""
+    def forget(self, before: float, needed: Collection[str] = ()) -> int:
+        """Give the space of runs back whose last failed row was written before a moment (Unix seconds), but of those
+        that are ``needed``."""
         if not self._folder.is_dir():
             return 0
-        old = [folder for folder in self._folder.iterdir() if folder.is_dir() and folder.stat().st_mtime < before]
+        folders = [folder for folder in self._folder.iterdir() if folder.is_dir() and folder.name not in needed]
+        old = [folder for folder in folders if folder.stat().st_mtime < before]
         for folder in old:
             durable.remove(folder)
         return len(old)

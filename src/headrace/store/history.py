@@ -34,7 +34,8 @@ def forget_runs(connection: sa.Connection, before: datetime, most: int | None = 
     old = sa.select(RUNS.c.id).where(RUNS.c.ended_at < before, ~newest)
     too_many = _crowded(most) if most is not None else sa.select(RUNS.c.id).where(sa.false())
     needed = {spec.get("resends") for spec in connection.execute(sa.select(RUNS.c.spec).where(LIVE_RUN)).scalars()}
-    gone = [run_id for run_id in connection.execute(sa.union(old, too_many).order_by("id")).scalars() if run_id not in needed]
+    found = connection.execute(sa.union(old, too_many).order_by("id")).scalars()
+    gone = [run_id for run_id in found if run_id not in needed]
     for first in range(0, len(gone), _AT_ONCE):  # with their parts and deliveries
         connection.execute(sa.delete(RUNS).where(RUNS.c.id.in_(gone[first : first + _AT_ONCE])))
     return gone

@@ -13,13 +13,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from headrace.due import Due
-from headrace.model import Counts, NewRun, Problem, Run, RunState
+from headrace.due import Due, Firing
+from headrace.model import NewRun, Problem, Run, RunState
 from headrace.store import ledger, rows
 from headrace.store.tables import LIVE_RUN, RUNS, SYNCS
 from headrace.store.verbs import Verbs, reads, writes
 
 _GOOD = sa.and_(RUNS.c.state.in_([RunState.SUCCEEDED, RunState.PARTIAL]), RUNS.c.kind != "resend")
+
+_LIVE_IDS = sa.select(RUNS.c.id).where(LIVE_RUN).order_by(RUNS.c.created_at, RUNS.c.id)
 
 
 class _Late(Exception):
@@ -54,8 +56,16 @@ def replan(connection: sa.Connection, sync: str, was: datetime, next_due: dateti
     return _changed(connection, still, {"next_due": next_due})
 
 
-def fire(connection: sa.Connection, sync: str, due: datetime, next_due: datetime | None, new: NewRun) -> Run | None:
-    return _move_on(connection, sync, SYNCS.c.next_due == due, {"next_due": next_due}, new, due)
+def fire_many(connection: sa.Connection, firings: Sequence[Firing]) -> list[Run | None]:
+    """Each as `_fire` makes it. Syncs are taken by name, so that two who do this never wait in a circle."""
+    made: dict[str, Run | None] = {}
+    for firing in sorted(firings, key=lambda firing: firing.sync):
+        try:
+            with connection.begin_nested():
+                made[firing.sync] = _fire(connection, firing)
+        except _Late:
+            made[firing.sync] = None
+    return [made[firing.sync] for firing in firings]
 
 
 def follow(connection: sa.Connection, sync: str, after_run: str | None, run: str, new: NewRun) -> Run | None:
@@ -76,11 +86,15 @@ def live_runs(connection: sa.Connection) -> list[Run]:
 
 
 def live_run_ids(connection: sa.Connection) -> list[str]:
-    query = sa.select(RUNS.c.id).where(LIVE_RUN).order_by(RUNS.c.created_at, RUNS.c.id)
-    return list(connection.execute(query).scalars())
+    return list(connection.execute(_LIVE_IDS).scalars())
 
 
 # ------------------------------------------------------------------------------------------------------------ helpers
+
+
+def _fire(connection: sa.Connection, firing: Firing) -> Run | None:
+    to = {"next_due": firing.next_due}
+    return _move_on(connection, firing.sync, SYNCS.c.next_due == firing.due, to, firing.new, firing.due)
 
 
 def _move_on(
@@ -108,23 +122,25 @@ def _move_on(
 def _record(connection: sa.Connection, new: NewRun, cursor_edits: int, due: datetime | None) -> Run | None:
     """A queued run, or a skipped one where one lives; None where the due time had its run."""
     values = rows.new_run_values(new) | {"due": due, "cursor_edits": cursor_edits}
-    if _inserted(connection, values | {"state": RunState.QUEUED}):
-        return ledger.run(connection, new.id)
-    nothing = rows.Totals(counts={destination: Counts() for destination in new.destinations})
+    nothing = rows.nothing(new.destinations)
+    queued = _inserted(connection, values | {"state": RunState.QUEUED})
+    if queued is not None:
+        return rows.run_of(queued, nothing)
     reason = "The run before this one was still at work. What this one would have sent goes with the next."
     values |= {"state": RunState.SKIPPED} | rows.ending_values(nothing, new.created_at, Problem("skipped", reason))
-    if _inserted(connection, values):
-        return ledger.run(connection, new.id)
+    skipped = _inserted(connection, values)
+    if skipped is not None:
+        return rows.run_of(skipped, nothing)
     had = sa.select(RUNS.c.id).where(RUNS.c.sync == new.sync, RUNS.c.due == due)
     if due is None or connection.execute(had).first() is None:  # it was the id that is taken
         raise _Late
     return None
 
 
-def _inserted(connection: sa.Connection, values: dict[str, Any]) -> bool:
-    """Whether no unique index had anything against it: the id, the live run of a sync, the run of a due time."""
-    new = ledger.insert(connection, RUNS).values(values).on_conflict_do_nothing().returning(RUNS.c.id)
-    return connection.execute(new).first() is not None
+def _inserted(connection: sa.Connection, values: dict[str, Any]) -> sa.Row[Any] | None:
+    """None if a unique index had something against it: the id, the live run of a sync, the run of a due time."""
+    new = ledger.insert(connection, RUNS).values(values).on_conflict_do_nothing().returning(RUNS)
+    return connection.execute(new).first()
 
 
 def _newest_good_run(sync: sa.ColumnElement[Any]) -> sa.ScalarSelect[Any]:
@@ -145,15 +161,13 @@ class ScheduleVerbs(Verbs):
     newest_good_runs = reads(newest_good_runs)
     live_runs = reads(live_runs)
     live_run_ids = reads(live_run_ids)
+    fire_many = writes(fire_many)
 
     async def fire(self, sync: str, due: datetime, next_due: datetime | None, new: NewRun) -> Run | None:
-        return await self._unless_late(lambda connection: fire(connection, sync, due, next_due, new))
+        return (await self.fire_many([Firing(sync, due, next_due, new)]))[0]
 
     async def follow(self, sync: str, after_run: str | None, run: str, new: NewRun) -> Run | None:
-        return await self._unless_late(lambda connection: follow(connection, sync, after_run, run, new))
-
-    async def _unless_late(self, work: Any) -> Run | None:
         try:
-            return await self._database.write(work)
+            return await self._database.write(lambda connection: follow(connection, sync, after_run, run, new))
         except _Late:
             return None

@@ -7,7 +7,8 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -101,6 +102,17 @@ class PostgresServer:
             self.execute(sql, name)
         return name
 
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Inside the block the server is gone, as after a crash; then it is back on the same port."""
+        binaries = postgres_binaries()
+        assert binaries is not None
+        self._halt(binaries)
+        try:
+            yield
+        finally:
+            self._start(binaries, self.port)
+
     def __enter__(self) -> PostgresServer:
         binaries = postgres_binaries()
         if binaries is None:
@@ -153,7 +165,7 @@ class PostgresServer:
         files = {"ssl_cert_file": "server.pem", "ssl_key_file": "server.key", "ssl_ca_file": "ca.pem"}
         self._settings |= {"ssl": "on"} | {name: str(self._folder / file) for name, file in files.items()}
 
-    def _start(self, binaries: Path) -> None:
+    def _start(self, binaries: Path, port: int = 0) -> None:
         settings = {
             "listen_addresses": self.host,
             "unix_socket_directories": str(self._folder),
@@ -172,7 +184,7 @@ class PostgresServer:
             self._folder / "log",
         ]
         for attempt in range(1, _TRIES + 1):
-            self.port = free_port()
+            self.port = port or free_port()
             try:
                 self._run([*command, "--options", f"{options} -c port={self.port}", "start"])
                 return
@@ -185,13 +197,12 @@ class PostgresServer:
         if pid_file.exists():
             binaries = postgres_binaries()
             assert binaries is not None
-            subprocess.run(
-                [binaries / "pg_ctl", "--pgdata", self._data, "--mode=immediate", "stop"],
-                user=server_user(_USER),
-                capture_output=True,
-                cwd="/",
-            )
+            self._halt(binaries)
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _halt(self, binaries: Path) -> None:
+        command = [binaries / "pg_ctl", "--pgdata", self._data, "--mode=immediate", "stop"]
+        subprocess.run(command, user=server_user(_USER), capture_output=True, cwd="/")
 
     def _write(self, name: str, content: str | bytes) -> Path:
         path = self._folder / name

@@ -25,7 +25,9 @@ async def forget(app: App) -> Counter[str]:
     for run_id in await app.store.forget_runs(now - timedelta(seconds=kept.runs), MOST_RUNS):
         await in_thread(app.errors.discard, run_id)
         gone["runs"] += 1
-    gone["errors"] = await in_thread(app.errors.forget, (now - timedelta(seconds=kept.errors)).timestamp())
+    live = await app.store.live_runs()
+    needed = {run.id for run in live} | {run.spec.get("resends", "") for run in live}
+    gone["errors"] = await in_thread(app.errors.forget, (now - timedelta(seconds=kept.errors)).timestamp(), needed)
     gone["calls"] = await app.store.forget_calls(now - timedelta(seconds=kept.calls))
     gone["notices"] = await app.store.forget_notices(now - timedelta(seconds=kept.runs))
     await app.store.forget_sessions(
