@@ -73,12 +73,15 @@ docs: $(DEV)  ## Write the generated parts of docs/reference anew
 
 # ---------------------------------------------------------------------------------------------------- now and then
 
-.PHONY: bench bench-full bench-sources clean
+.PHONY: bench bench-full bench-service bench-sources clean
 bench: setup $(BENCH)  ## Speed against the floor and the peers, 1M rows, some minutes
 	$(BIN)/python -m benchmarks.run $(ARGS)
 
 bench-sources: setup  ## What each source adds to its driver, 1M and 5M rows
 	$(BIN)/python -m benchmarks.sources $(ARGS)
+
+bench-service: setup  ## What 1,000 schedules cost: idle, and all due at once
+	$(BIN)/python -m benchmarks.schedules $(ARGS)
 
 bench-full: setup $(BENCH)  ## The same with 30M rows beside it: memory must not grow
 	$(BIN)/python -m benchmarks.run --full $(ARGS)

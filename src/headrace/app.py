@@ -229,13 +229,15 @@ class App:
 
     async def begin(self, name: str, *, fresh: bool = False, trigger: str = "manual") -> Run:
         """The run to carry for a sync: its interrupted one, or a new one. ``fresh`` discards the interrupted one."""
+        live = await self.store.live_run(self.sync(name).name)
+        return live if live is not None and not fresh else await self.start(name, fresh=fresh, trigger=trigger)
+
+    async def start(self, name: str, *, fresh: bool = False, trigger: str = "manual") -> Run:
+        """A new run of a sync. Raises `RunLive` where there is a live one, unless that is to be discarded."""
         sync = self.sync(name)
-        live = await self.store.live_run(name)
-        if live is not None and not fresh:
-            return live
         if sync.call is None:
             raise received_only(sync, "nothing to start. `headrace serve` delivers calls as they come")
-        if live is not None:
+        if fresh and (live := await self.store.live_run(name)):
             await self.discard(live, Problem("discarded", "The run was interrupted and discarded for a fresh one."))
         state = await self.store.sync_state(name)
         return await self.store.create_run(self.new_run(sync, trigger, cursor=state.cursor))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -83,6 +84,7 @@ async def test_who_may(service: Service) -> None:
 async def test_a_test_message(service: Service, messenger: Messenger) -> None:
     """A test says whether the channel works, and if not, exactly why."""
     await make(service)
+    _allow_nothing(service)
     refused = (await service.owner.post(f"{CHANNELS}/ops/test")).json
     assert not refused["ok"]
     assert "leads to 127.0.0.1, this machine itself" in refused["problems"][0]
@@ -109,6 +111,7 @@ async def test_a_channel_that_is_not_there(service: Service) -> None:
 async def test_what_is_wrong_and_what_was_told(service: Service, messenger: Messenger) -> None:
     """Open troubles and the history of notices, page by page, with why they did not arrive."""
     await make(service)
+    _allow_nothing(service)
     app = service.app
     run = await app.begin("people")
     await app.store.finish(run.id, await app.store.take(run.id, app.clock.now()), RunState.FAILED, app.clock.now())
@@ -140,6 +143,12 @@ async def test_notices_come_in_pages(service: Service) -> None:
     assert [item["channel"] for item in first["items"] + second["items"]] == ["c", "b", "a"]
     assert second["next"] is None
     assert (await service.owner.get("/api/v1/alerts/notices?cursor=x")).code == "bad_cursor"
+
+
+def _allow_nothing(service: Service) -> None:
+    """As if the file of settings did not allow the network of the test's own servers."""
+    project = service.app.project
+    service.app.project = replace(project, service=replace(project.service, egress_allow=()))
 
 
 async def _allow_loopback(service: Service) -> None:

@@ -116,6 +116,20 @@ async def test_bytes_are_understood_too(service: Service, hub: Hub) -> None:
         assert (await socket.receive())["error"]["code"] == "bad_message"
 
 
+async def test_one_client_follows_so_many_topics(service: Service, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than that is refused, and what is let go makes room: nobody makes the service look up runs without end."""
+    monkeypatch.setattr(events, "MOST_TOPICS", 2)
+    async with service.as_role("viewer").websocket(EVENTS) as socket:
+        await follow(socket, "runs", "syncs", "status")
+        assert (await socket.receive())["error"]["code"] == "too_many_topics"
+        await socket.send({"unsubscribe": ["runs"], "subscribe": [{"topic": "alerts"}], "ping": 1})
+        assert await socket.receive() == {"pong": 1}
+        await socket.send({"ping": "x" * 101})
+        while "error" not in (message := await socket.receive()):
+            assert "pong" not in message
+        assert message["error"]["code"] == "bad_message"
+
+
 async def test_unfollowing(service: Service, hub: Hub) -> None:
     """After leaving a topic nothing more of it comes."""
     async with service.owner.websocket(EVENTS) as socket:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+import asyncio
 
+import pytest
+from starlette.types import Message
+
+from headrace.api import main
 from headrace.errors import HeadraceError
 from tests.api.asgi import Client
 from tests.api.conftest import TOKEN, Service
@@ -47,6 +51,34 @@ async def test_bodies(service: Service, body: bytes, headers: dict[str, str], st
     """A body that cannot be read, has another shape or is too large is refused in the shape of all errors."""
     answer = await service.owner.post("/api/v1/syncs", body=body, headers=headers)
     assert (answer.status, answer.code) == (status, code)
+
+
+async def test_mistyped_keys(service: Service) -> None:
+    """A key that is unknown and one that is missing are told by name, in words."""
+    answer = await service.owner.post("/api/v1/syncs", json={"name": "x", "definiton": {}})
+    assert {finding["where"]: finding["message"] for finding in answer.json["error"]["findings"]} == {
+        "body.definition": "The required key 'definition' is missing.",
+        "body.definiton": "The key 'definiton' is not known here. Take it out, or look how it is written.",
+    }
+
+
+async def test_a_body_that_does_not_come(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever sends a body too slowly is told so, and holds nothing for ever."""
+    monkeypatch.setattr(main, "BODY_SECONDS", 0.05)
+    begun: list[Message] = [{"type": "http.request", "body": b"{", "more_body": True}]
+    told: list[Message] = []
+
+    async def slowly() -> Message:
+        return begun.pop() if begun else await asyncio.Future()
+
+    async def send(message: Message) -> None:
+        told.append(message)
+
+    headers = {"content-type": "application/json", "content-length": "100"}
+    scope = service.owner._scope("http", "/api/v1/session", headers, None, method="POST")
+    await asyncio.wait_for(service.api(scope, slowly, send), 10)
+    assert told[0]["status"] == 408
+    assert b'"too_slow"' in told[1]["body"]
 
 
 async def test_too_large_where_no_body_is_read(service: Service) -> None:

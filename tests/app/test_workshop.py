@@ -109,7 +109,7 @@ async def test_the_log_tells_before_and_after(app: App) -> None:
     log = change("destination.update", "destination/hook")
     await app.workshop.create(Kind.DESTINATION, "hook", HOOK, by=ADA, audit=log)
     await app.workshop.update(Kind.DESTINATION, "hook", {**HOOK, "in_flight": 5}, 1, by=ADA, audit=log)
-    dots = {**HOOK, "auth_token": {"kept": True}}
+    dots = {**HOOK, "auth_token": {"kept": True}, "url": "https://hook.example.com/•••"}
     newest, first = [entry.change for entry in await app.store.audit()]
     assert (first.before, first.after) == (None, dots)
     assert (newest.before, newest.after) == (dots, {**dots, "in_flight": 5})

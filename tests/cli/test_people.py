@@ -83,6 +83,7 @@ def test_tokens(headrace: Headrace) -> None:
     made = headrace("token", "new", "ada@example.com", "deploy", "--scope", "operate", "--scope", "view", "--days", "0")
     name = token_id(made.out.strip())
     assert name is not None
+    assert made.err.startswith("It is for ada@example.com, editor (operate, view), for ever.\n")
     assert headrace("token", "list").out == f"{name}  deploy  ada@example.com, editor (operate, view), for ever\n"
     assert "may not do more" in headrace("token", "new", "ada@example.com", "x", "--role", "owner").err
     assert "no user" in headrace("token", "new", "nobody@example.com", "x").err

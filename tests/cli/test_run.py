@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from typing import Any
 
 import pytest
 
 from headrace.app import opened
+from headrace.cli.runs import to_its_end
 from headrace.destinations.customerio import CustomerIo
+from headrace.errors import HeadraceError
+from headrace.model import RunState
 from headrace.retry import RetryPolicy
 from headrace.run.job import House
 from headrace.testing.http_server import Answer, RecordingServer
@@ -203,8 +207,8 @@ def test_a_failing_destination_is_given_up_in_time(
     made = House.__init__
     impatience: dict[str, Any] = {"retry": RetryPolicy(base=0.01, give_up_after=0.05)}
 
-    def impatient(self: House, *ports: Any) -> None:
-        made(self, *ports, **impatience)
+    def impatient(self: House, *ports: Any, **more: Any) -> None:
+        made(self, *ports, **(more | impatience))
 
     monkeypatch.setattr(House, "__init__", impatient)
     run = headrace.run("crm_people")
@@ -212,3 +216,22 @@ def test_a_failing_destination_is_given_up_in_time(
     assert "'crm'" in run["error"]
     assert "broken" in run["error"]
     assert run["destinations"]["crm"]["pending"] == 2
+
+
+@pytest.mark.parametrize("dies", [False, True], ids=["carried", "left"])
+async def test_beside_a_service(headrace: Headrace, dies: bool) -> None:
+    """A service may take the new run up before the command does: then the command waits for its end; and should the
+    service die meanwhile, it carries the run itself. An ended run is told as it ended."""
+    async with opened(headrace.folder, {}) as app, opened(headrace.folder, {}) as service:
+        run = await app.start("orders")
+        release = service.locks.hold(run.id)
+        assert release is not None
+        ending = asyncio.create_task(to_its_end(app, run, lambda _: None, lambda: False))
+        done, _ = await asyncio.wait([ending], timeout=0.5)
+        assert not done, "it is in the hands of the service"
+        release()
+        if not dies:
+            with contextlib.suppress(HeadraceError):  # the command may have been quicker
+                await service.carry(run)
+        assert (await ending).state is RunState.SUCCEEDED
+        assert (await to_its_end(app, run, lambda _: None, lambda: False)).state is RunState.SUCCEEDED

@@ -28,8 +28,17 @@ def raised() -> set[str]:
     found: set[str] = set()
     for path in (ROOT / "src" / "headrace").rglob("*.py"):
         if "testing" not in path.parts:
-            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-                found.update(code for value in _values(node) if (code := _pattern(value)))
+            module = ast.parse(path.read_text("utf-8"))
+            named = {
+                name.id: value
+                for statement in module.body
+                if isinstance(statement, ast.Assign) and isinstance(value := statement.value, ast.Constant)
+                for name in statement.targets
+                if isinstance(name, ast.Name)
+            }
+            for node in ast.walk(module):
+                values = (named.get(v.id, v) if isinstance(v, ast.Name) else v for v in _values(node))
+                found.update(code for value in values if (code := _pattern(value)))
     return {one for code in found for one in _CLOSED.get(code, {code})}
 
 
@@ -45,7 +54,7 @@ def _values(node: ast.AST) -> Iterator[ast.expr]:
             yield from (keyword.value for keyword in node.keywords if keyword.arg == "code")
             name = getattr(node.func, "attr", getattr(node.func, "id", ""))
             yield from (node.args[at] for at in _POSITIONS.get(name, ()) if len(node.args) > at)
-        case ast.Assign(targets=[ast.Name("code")]):  # of an error's class
+        case ast.Assign(targets=[ast.Name("code" | "CODE")]):  # of an error's class, or of a module's one error
             yield node.value
         case ast.Assign(targets=[ast.Tuple(elts=[*names])], value=ast.Tuple(elts=[*values])):  # status, code = 401, "…"
             yield from (v for n, v in zip(names, values, strict=False) if isinstance(n, ast.Name) and n.id == "code")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pkgutil
 import re
 import shlex
@@ -161,6 +162,7 @@ def test_codes_are_found_in_the_source() -> None:
         "missing_write_key": "a variable",
         "empty_batch": "a refusal",
         "missing_type": "a wrong call",
+        "egress_refused": "a constant",
     }
     assert ways.keys() <= codes.raised()
 
@@ -198,6 +200,13 @@ def test_limits_have_their_values() -> None:
         assert f"| `{field.name}` | {field.default:,}" in page
 
 
+def test_every_room_is_in_the_plan() -> None:
+    """architecture.md names each folder of the package."""
+    page = Page(ROOT / "docs" / "explanation" / "architecture.md").text
+    rooms = {path.parent.name for path in (ROOT / "src" / "headrace").glob("*/__init__.py")}
+    assert {room for room in rooms if f"{room}/" not in page} == set()
+
+
 def test_every_command_and_option_is_described() -> None:
     """command-line.md has a section per command, with each of its options."""
     page = Page(REFERENCE / "command-line.md").text
@@ -233,6 +242,21 @@ def test_each_promise_names_its_test() -> None:
         named = re.findall(r"\((tests/[\w/]+\.py)\)", promise)
         assert named, promise
         assert [name for name in named if not (ROOT / name).is_file()] == []
+
+
+def test_the_changelog_names_each_command() -> None:
+    """While nothing is released, the list of commands in the changelog is all of them."""
+    (listed,) = re.findall(r"^- \*\*Commands:\*\* ([^;]+);", CHANGELOG.text, re.MULTILINE)
+    assert set(re.findall(r"`([a-z-]+)`", listed)) == set(cli.commands)
+
+
+def test_the_sdks_are_those_that_are_tested() -> None:
+    """The README names each SDK with the version that the tests install."""
+    pinned = dict(re.findall(r'"([a-z-]+)==([\d.]+)"', (ROOT / "pyproject.toml").read_text("utf-8")))
+    python = ("customerio-cdp-analytics", "segment-analytics-python", "rudder-sdk-python")
+    node = json.loads((ROOT / "tests" / "ingest" / "node" / "package.json").read_text("utf-8"))["dependencies"]
+    for name, version in [(name, pinned[name]) for name in python] + [*node.items()]:
+        assert f"`{name}` {version}" in README.text, name
 
 
 def test_the_changelog_has_what_is_not_released() -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import socket
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,8 +25,10 @@ from headrace.testing.mariadb import MariadbServer, mariadb_binaries
 from headrace.testing.postgres import PostgresServer, postgres_binaries
 from tests.docs.markdown import ROOT, Page, pages
 from tests.docs.sessions import Shell, section, steps
+from tests.serve.processes import Serving, until
 
 TUTORIAL = Page(ROOT / "docs" / "tutorial" / "first-sync.md")
+SERVICE_TUTORIAL = Page(ROOT / "docs" / "tutorial" / "first-service.md")
 HOW_TO = ROOT / "docs" / "how-to"
 
 pytestmark = pytest.mark.slow
@@ -48,7 +53,7 @@ def test_every_session_is_run_here() -> None:
     """A page with a session that nobody runs would drift unseen."""
     shown = {page.path.stem for page in pages() if page.blocks("console")}
     assert shown == {
-        "README", "first-sync", "connect-files", "only-what-changed", "find-out-why-rows-failed", "connect-postgresql",
+        "README", "first-sync", "first-service", "connect-files", "only-what-changed", "find-out-why-rows-failed", "connect-postgresql",
         "move-the-store-to-postgresql", "write-a-connector",
     }  # fmt: skip
 
@@ -69,6 +74,42 @@ def test_the_tutorial_works_step_by_step(tmp_path: Path) -> None:
     """Steps 3 to 7: files and commands as shown, from an empty folder to a second run that sends one row."""
     shell = Shell(tmp_path)
     assert sum(shell.follow(section(TUTORIAL, f"{number}. ")) for number in range(3, 8)) == 9
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl installed")
+def test_the_tutorial_of_the_service(tmp_path: Path) -> None:
+    """From an empty folder to an owner, a token, a failed row that is sent again, and the alerts, all as shown."""
+    with closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    env: dict[str, str] = {}
+    shell = Shell(tmp_path, env, edit=lambda text: text.replace("9000", port))
+    shell.follow(section(SERVICE_TUTORIAL, "1. "))
+    (curl,) = (block for block in SERVICE_TUTORIAL.blocks("text") if block.startswith("curl"))
+    token, *others = SERVICE_TUTORIAL.blocks("console")
+    shown = [block for block in SERVICE_TUTORIAL.blocks("text") if "ALERT" in block]
+    told = tmp_path / "told"
+    with told.open("w") as out:
+        tool = subprocess.Popen([sys.executable, "tool.py"], cwd=shell.here, stdout=out)
+    try:
+        with Serving(shell.here) as service:
+            code = re.findall(r'"code": "(.*)"', curl)[0]
+            made = curl.replace(code, service.setup_code()).replace("http://127.0.0.1:8080", service.url)
+            assert '"role":"owner"' in shell.type(made)
+            assert shell.follow(f"```console\n{token}```\n") == 1
+            env |= {"HEADRACE_SERVER": service.url, "HEADRACE_TOKEN": (shell.here / "token").read_text().strip()}
+            until(lambda: "ALERT" in told.read_text())
+            assert sum(shell.follow(f"```console\n{block}```\n") for block in others) == 10
+            until(lambda: "again" in told.read_text())
+    finally:
+        tool.kill()
+        tool.wait()
+    assert _lines(told.read_text()) == _lines("".join(shown))
+
+
+def _lines(text: str) -> list[str]:
+    """Lines in no order, for calls arrive in none, and without the ids of runs."""
+    return sorted(re.sub(r"Run \S+", "Run", line) for line in text.splitlines())
 
 
 def test_failed_rows_are_found_as_in_the_tutorial() -> None:

@@ -48,6 +48,22 @@ async def test_each_kind_has_its_path(entry: Asked, path: str, kind: str) -> Non
     assert (call.kind, call.message_id, call.code) == (kind, "m1", "")
 
 
+@pytest.mark.parametrize("path", ["group", "batch"])
+@pytest.mark.parametrize("depth", [100, 690, 960, 970, 980, 990, 1000, 1010, 1020, 1030, 100_000])
+async def test_json_of_any_depth_is_taken_or_refused(entry: Asked, path: str, depth: int) -> None:
+    """What is nested too deep to be read on its way to the destinations is refused; nothing is an error of ours."""
+    call = '{"type":"group","groupId":"g","userId":"u","traits":' + '{"a":' * depth + "1" + "}" * depth + "}"
+    body = call if path == "group" else f'{{"batch":[{call}]}}'
+    told = await entry.post(f"/v1/{path}", body.encode(), headers=STRICT)
+    if told.status == 200:
+        assert depth < 700
+        [taken] = entry.received()
+        assert bytes(taken.body).count(b"{") == depth
+    else:
+        assert told.body["errors"][0]["reason"] in ("bad_json", "batch_too_large", "call_too_large")
+        assert depth > 100
+
+
 @pytest.mark.parametrize("path", ["batch", "b", "import"])
 async def test_a_batch_is_taken_whole(entry: Asked, path: str) -> None:
     """A batch is journaled with one append, good calls and bad ones, in order."""
@@ -149,10 +165,11 @@ async def test_a_new_configuration_counts_at_once(entry: Asked) -> None:
 
 async def test_a_store_that_is_away_makes_no_key_unknown(entry: Asked) -> None:
     """Keys that are known still work; of others nobody can say that they are unknown: try again."""
-    entry.store.trouble = HeadraceError("The store does not answer.", code="store_unavailable")
+    entry.store.trouble = HeadraceError("The store db.internal does not answer.", code="store_unavailable")
     assert (await entry.post("/v1/track", TRACK)).status == 200
     told = await entry.post("/v1/track", TRACK, "k-other")
     assert (told.status, told.body["code"]) == (503, "store_unavailable")
+    assert "internal" not in repr(told.body)  # anybody may ask, and where our store is, is for the log
 
 
 # --------------------------------------------------------------------------------------------------------------- modes

@@ -65,7 +65,13 @@ class Program:
 
 def write_project(folder: Path, server: RecordingServer) -> None:
     """Syncs that run every second, and one of received calls."""
-    one = {"source": "numbers", "call": "identify", "query": QUERY, "destinations": ["hook"], "schedule": "every second"}
+    one = {
+        "source": "numbers",
+        "call": "identify",
+        "query": QUERY,
+        "destinations": ["hook"],
+        "schedule": "every second",
+    }
     syncs = {f"sync_{number}": one for number in range(SYNCS)}
     write_config(
         folder,
@@ -112,7 +118,8 @@ def test_a_service_and_the_database_die(tmp_path: Path, server: RecordingServer,
             require_each_due_time_once(runs)
     for run in [run for runs in told.values() for run in runs]:
         for counts in run.counts.values():
-            assert run.extracted == sum((counts.delivered, counts.duplicate, counts.invalid, counts.rejected, counts.pending))
+            told_of = counts.delivered + counts.duplicate + counts.invalid + counts.rejected + counts.pending
+            assert told_of == run.extracted
             assert counts.pending == 0 or run.state.live
         assert run.state is not RunState.FAILED, run.problem
     ids = Counter((call["userId"], call["messageId"]) for call in received(server.requests))

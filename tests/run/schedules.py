@@ -48,11 +48,15 @@ class Office:
         self.project = Project({}, {}, {})
         self.define(*syncs)
         self.told: list[Run] = []
+        self.unread: Project | None = None  # what is read as soon as the scheduler asks for the project as it is now
         self.scheduler = self.another()
 
     def another(self) -> Scheduler:
         """A scheduler as another process has it, or this one after a restart."""
-        return Scheduler(self.store, self.clock, lambda: self.project, self.new_run, self.told.append)
+        return Scheduler(self.store, self.clock, lambda: self.project, self.new_run, self.told.append, self.reload)
+
+    async def reload(self) -> None:
+        self.project, self.unread = self.unread or self.project, None
 
     def define(self, *syncs: Sync) -> None:
         """Replace the project."""

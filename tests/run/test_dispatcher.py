@@ -292,3 +292,33 @@ async def test_cancelled_by_way_of_its_job() -> None:
         assert [one.state for one in ended] == [RunState.CANCELLED]
         stop.set()
         await carrying
+
+
+@simulated
+async def test_a_destination_that_does_not_answer_holds_up_no_stop() -> None:
+    """What is not answered half a minute after the word to stop is given up, as a crash would: the run stays live, and
+    the next process sends those calls again, with the messageIds they had."""
+    silent = True
+
+    async def script(_: Sent) -> Reply:
+        if silent and len(crm.requests) > 10:
+            await asyncio.sleep(10_000)
+        return Reply()
+
+    crm = FakeDestination(script, Limits(calls=1, in_flight=1))
+    async with worlds.opened({"crm": crm}, 20) as world:
+        run, stop = await world.begin(), asyncio.Event()
+        dispatcher = Dispatcher(EmbeddedEngine(world.worker), world.house.store, world.clock, lambda: 8)
+        carrying = asyncio.create_task(dispatcher.keep_carrying(stop))
+        await asyncio.sleep(60)
+        stop.set()
+        told = world.clock.monotonic()
+        await carrying
+        assert 29 < world.clock.monotonic() - told < 40
+        left = await world.house.store.run(run.id)
+        assert left is not None
+        assert (left.state, left.counts["crm"].delivered) == (RunState.DELIVERING, 10)
+        silent = False
+        ended = await EmbeddedEngine(world.worker).carry(left)
+        assert ended.state is RunState.SUCCEEDED
+    assert Counter(crm.arrivals.values()) == {1: 19, 2: 1}

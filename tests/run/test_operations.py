@@ -137,8 +137,10 @@ async def test_a_run_whose_connection_is_gone_fails(app: App, gone: str) -> None
     """A queued run whose source or destination was deleted ends as failed, and says why: it must not stand in the way
     of the runs after it."""
     run = await app.begin("people")
-    change = {"sources": {}} if gone == "source" else {"destinations": {"crm": app.project.destinations["crm"]}}
-    app.project = replace(app.project, **change)
+    if gone == "source":
+        app.project = replace(app.project, sources={})
+    else:
+        app.project = replace(app.project, destinations={"crm": app.project.destinations["crm"]})
     ended = await app.carry(run)
     assert ended.state is RunState.FAILED
     assert ended.problem is not None

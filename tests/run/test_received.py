@@ -312,7 +312,7 @@ async def test_a_run_that_ends_while_we_look() -> None:
                 await receiving.carry(run)
                 return await store.live_run(sync)
 
-        late = Receiver(Slow(), receiving.files, world.clock, lambda: receiving.project, receiving.new_run)  # type: ignore[arg-type]  # all but one of its verbs by name
+        late = Receiver(Slow(), receiving.files, world.clock, lambda: receiving.project, receiving.new_run)
         assert await late.tick() == []
         assert set(crm.arrivals.values()) == {1}
 

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import pytest
 
+from headrace.definitions import Definition, Kind
 from headrace.model import RunState
 from headrace.project import Project
 from tests.run.schedules import office, sync
@@ -300,3 +301,18 @@ async def test_after_another_disabled_or_not_yet_begun() -> None:
         assert await it.tick("10:03") == []
         assert await it.tick("10:04") == []
         assert await it.tick("12:00") == ["letters"]
+
+
+@simulated
+async def test_a_sync_that_another_process_deletes() -> None:
+    """A sync that was deleted elsewhere has no run any more, though this process has not heard of it yet: it would
+    begin anew, and send everything."""
+    async with office(sync()) as it:
+        made = Definition(Kind.SYNC, "people", 1, {}, it.clock.now(), "")
+        await it.store.create_definition(made)
+        assert await it.tick("10:07") == ["people 10:07"]
+        await it.end()
+        await it.store.delete_definition(Kind.SYNC, "people", 1)
+        it.unread = replace(it.project, syncs={})
+        assert await it.tick("10:08") == []
+        assert (await it.due()).next_due is None

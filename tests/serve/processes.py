@@ -25,10 +25,11 @@ class Serving:
     """A service in a folder, on a free port, while the context lasts."""
 
     def __init__(
-        self, folder: Path, *args: str, tls: ssl.SSLContext | None = None, env: Mapping[str, str] | None = None
-    ) -> None:
+        self, folder: Path, *args: str, tls: ssl.SSLContext | None = None, env: Mapping[str, str] | None = None,
+        log: str = "service.log",
+    ) -> None:  # fmt: skip
         self._folder, self._args, self._env, self._tls = folder, args, dict(env or {}), tls
-        self.log = folder / "service.log"
+        self.log = folder / log
         self.url = self.code = self.token = ""
 
     def __enter__(self) -> Self:

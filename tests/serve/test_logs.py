@@ -49,6 +49,18 @@ def test_no_secret(capsys: pytest.CaptureFixture[str], form: str) -> None:
     assert written.count("•••") >= 4
 
 
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_nobody_forges_a_line(capsys: pytest.CaptureFixture[str], form: str) -> None:
+    """Text from outside, such as a database's words about a row, stays in its line and commands no terminal."""
+    logs.set_up(form, set)
+    evil = "bad value: a\n2026-01-01T00:00:00Z [info] all is well\r\x1b[2J\x9b31m"
+    logging.getLogger("headrace.test").warning(evil, extra={"reason": evil})
+    written = capsys.readouterr().err
+    assert written.count("\n") == 1
+    assert not {"\r", "\x1b"} & set(written)
+    assert "\x9b" not in written or form == "json"
+
+
 def test_short_secrets_are_left(capsys: pytest.CaptureFixture[str]) -> None:
     """A secret of three letters is no word to black out: it would take half of every line with it."""
     logs.set_up("json", lambda: {"run"})

@@ -276,3 +276,27 @@ async def test_a_journal_that_is_gone(journals: LocalJournals) -> None:
     with pytest.raises(StageFull, match=r"lost\.jsonl") as refused:
         await journals.read(Journal("web", 1, "lost", 1, 1, AT, AT))
     assert refused.value.code == "stage_failed"
+
+
+async def test_a_journal_that_cannot_be_given_its_name(
+    journals: LocalJournals, store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that is full just when a journal is closed loses nothing, and stops nobody: it is closed at the next
+    look, under the number that it has."""
+    real = os.replace
+    await journals.append("web", lines("a"), 1, AT)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(os, "replace", full)
+    journals.size = 1
+    await journals.append("web", lines("b"), 1, AT)
+    [journal] = await numbered(store, 1)
+    await journals.adopt()
+    assert await ids(journals, journal) == ["a", "b"]
+    assert files(journals) == [".open"]
+    monkeypatch.setattr(os, "replace", real)
+    await journals.adopt()
+    assert files(journals) == [".jsonl"]
+    assert await store.journals("web") == [journal]

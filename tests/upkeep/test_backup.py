@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import stat
 import subprocess
@@ -145,7 +146,12 @@ async def test_never_over_something(tmp_path: Path, store: SqlStore) -> None:
     await back_up(store, tmp_path, archive, SystemClock())
     assert await _code(back_up(store, tmp_path, archive, SystemClock())) == "file_exists"
     await store.set_cursor("people", 7)
-    assert await _code(restore(store, tmp_path, archive)) == "not_empty"
+    (tmp_path / "errors" / "run").mkdir(parents=True)
+    (tmp_path / "errors" / "run" / "rows").write_text("a row")
+    await back_up(store, tmp_path, tmp_path / "full.tar.gz", SystemClock())
+    shutil.rmtree(tmp_path / "errors")
+    assert await _code(restore(store, tmp_path, tmp_path / "full.tar.gz")) == "not_empty"
+    assert not (tmp_path / "errors").exists(), "of a restore that is refused, nothing is left behind"
     assert (await store.sync_state("people")).cursor == 7
     (tmp_path / "stage" / "run").mkdir(parents=True)
     assert await _code(restore(store, tmp_path, archive)) == "not_empty"

@@ -38,6 +38,7 @@ _HTTP = {  # what the framework says by itself
     400: ("bad_request", "The request cannot be read. Send JSON, with a content type that says so."),
     404: ("not_found", "There is nothing at this address. The addresses are listed in /api/v1/openapi.json."),
     405: ("method_not_allowed", "This address does not take that method. See /api/v1/openapi.json."),
+    408: ("too_slow", "The body of the request did not arrive in time. Send it again, at once."),
     413: ("too_large", f"The request is larger than {MAX_BODY:,} bytes. Send less at once."),
 }
 
@@ -73,7 +74,8 @@ class Forbidden(ApiError):
 
     def __init__(self, action: Action, actor: Actor) -> None:
         what = "look at rows of data" if action is Action.PREVIEW else action.value
-        super().__init__(f"{actor.name} ({actor.role}) may not {what} here. Ask an owner for that right.")
+        advice = "Make a token that may." if actor.kind == "token" else "Ask an owner for that right."
+        super().__init__(f"{actor.name} ({actor.role}) may not {what} here. {advice}")
 
 
 class Unknown(ApiError):
@@ -154,10 +156,22 @@ def _of_shape(_: Request, error: Exception) -> JSONResponse:
     if any(one["type"] == "json_invalid" for one in found):
         return _answer(400, "bad_json", "The body is not valid JSON. Send JSON in UTF-8.")
     findings = [
-        {"where": ".".join(str(step) for step in one["loc"]), "message": one["msg"], "code": one["type"]}
+        {"where": ".".join(str(step) for step in one["loc"]), "message": _words(one), "code": one["type"]}
         for one in found
     ]
     return _answer(422, "invalid_request", "The request is not as it should be. Mend what is listed.", findings)
+
+
+def _words(one: Mapping[str, Any]) -> str:
+    """What pydantic found, for whoever mistyped a key."""
+    key = one["loc"][-1] if one["loc"] else "body"
+    if one["type"] == "extra_forbidden":
+        return f"The key {key!r} is not known here. Take it out, or look how it is written."
+    if one["type"] == "missing":
+        return f"The required key {key!r} is missing."
+    if one["type"] == "string_pattern_mismatch" and key == "email":
+        return "This is no e-mail address. Write one like ada@example.com."
+    return str(one["msg"])
 
 
 def _of_framework(_: Request, error: Exception) -> JSONResponse:

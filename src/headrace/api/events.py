@@ -23,6 +23,7 @@ from headrace.people import Action, can
 
 router = APIRouter(prefix="/api/v1", tags=["events"])
 
+MOST_TOPICS = 200  # that one client may follow
 CHECK_EVERY = 60.0  # seconds after which it is asked again whether the client may still listen
 SIGNED_OUT, FORBIDDEN, RESTARTING, TROUBLE = 4401, 4403, 1012, 1013  # close codes
 
@@ -54,7 +55,7 @@ class Said(Shape):
 
     subscribe: Annotated[tuple[Subscription, ...], Field(max_length=100)] = ()
     unsubscribe: Annotated[tuple[Topic, ...], Field(max_length=100)] = ()
-    ping: int | str | None = None
+    ping: int | Annotated[str, Field(max_length=100)] | None = None
 
 
 _said = TypeAdapter(Said)
@@ -103,6 +104,7 @@ class _Conversation:
 
     def __init__(self, websocket: WebSocket, caller: Caller, follower: Follower) -> None:
         self._websocket, self._caller, self._follower = websocket, caller, follower
+        self._topics: set[str] = set()
 
     async def hold(self) -> None:
         """Until the service stops. Raises `WebSocketDisconnect`, and `ApiError` when it may not listen any more."""
@@ -133,10 +135,15 @@ class _Conversation:
         if said.ping is not None:
             self._tell({"pong": said.ping})
         for topic in said.unsubscribe:
+            self._topics.discard(topic)
             self._follower.unfollow(topic)
         for wanted in said.subscribe:
+            if len(self._topics | {wanted.topic}) > MOST_TOPICS:
+                message = f"One client follows at most {MOST_TOPICS} topics. Follow `runs` for all runs."
+                raise ApiError(message, code="too_many_topics")
             if wanted.topic == "calls" and not can(self._caller.actor, Action.PREVIEW):
                 raise Forbidden(Action.PREVIEW, self._caller.actor)
+            self._topics.add(wanted.topic)
             self._follower.follow(wanted.topic, wanted.filter.filter())
 
     async def _send(self) -> None:

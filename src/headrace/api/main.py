@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -39,6 +40,8 @@ from headrace.api import (
 from headrace.api.csrf import CrossSiteGuard
 from headrace.api.deps import Gate
 from headrace.app import App
+
+BODY_SECONDS = 60.0  # in which the body of a request must have arrived
 
 AREAS = (
     document, setup, sessions, people, tokens, write_keys, audit, oidc,
@@ -82,7 +85,7 @@ def _with_routes(routers: Sequence[APIRouter]) -> FastAPI:
 
 
 class _Frame:
-    """What is the same for every answer: headers that keep browsers careful, and a limit for bodies."""
+    """What is the same for every answer: headers that keep browsers careful, and how large and slow a body may be."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -91,12 +94,16 @@ class _Frame:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        size = 0
+        size, whole = 0, False
 
         async def limited() -> Message:
-            nonlocal size
-            message = await receive()
-            size += len(message.get("body", b""))
+            nonlocal size, whole
+            try:
+                async with asyncio.timeout_at(None if whole else late):
+                    message = await receive()
+            except TimeoutError:
+                raise HTTPException(408) from None
+            size, whole = size + len(message.get("body", b"")), not message.get("more_body", False)
             if size > errors.MAX_BODY:
                 raise HTTPException(413)
             return message
@@ -108,6 +115,7 @@ class _Frame:
                     headers.setdefault(name, value)
             await send(message)
 
+        late = asyncio.get_running_loop().time() + BODY_SECONDS
         announced = Headers(scope=scope).get("content-length", "0")
         if announced.isdecimal() and int(announced) > errors.MAX_BODY:
             await errors.too_large()(scope, receive, framed)

@@ -16,7 +16,6 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import duckdb
 import msgspec
 import orjson
 import polars as pl
@@ -49,6 +48,8 @@ def _judged(texts: pl.Series, judgement: str) -> pl.Series:
         return pl.Series([None] * len(texts))
     con = getattr(_local, "duckdb", None)
     if con is None:
+        import duckdb  # 11 MB that most services never need
+
         con = _local.duckdb = duckdb.connect(":memory:", config={"threads": 1})
     frame = texts.alias("t").to_frame().to_arrow()  # DuckDB finds it by this name
     found = pl.Series(con.sql(f"SELECT {judgement} AS k FROM frame").to_arrow_table()["k"])

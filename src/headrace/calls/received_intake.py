@@ -25,6 +25,7 @@ NewId = Callable[[], str]
 
 MESSAGE_ID_LENGTH = 512  # characters
 _CUT = 2_000  # characters kept of what cannot be read
+_SPARE = 300  # levels by which JSON must be flatter than we could read it here
 _IDS = {"userId": "user_id", "anonymousId": "anonymous_id", "groupId": "group_id"}
 _TAKEN = {"type", "messageId", "timestamp", "context", "integrations", "channel", "writeKey", *_IDS}
 _NAMES = {
@@ -81,9 +82,18 @@ def read(body: bytes) -> Sent:
         body, values = _mended(body, error)
     if not isinstance(values, dict):
         raise Wrong("bad_json", "The body is no JSON object. Send an object: the call, or one with 'batch'.")
-    if _SPACED.search(body):
-        body = msgspec.json.format(body, indent=-1)
-    return Sent(values, _object.decode(body), len(body))
+    try:
+        if _SPACED.search(body):
+            body = msgspec.json.format(body, indent=-1)
+        deep = body.count(b"{") + body.count(b"[") > _SPARE
+        return Sent(values, _decoded(body, _SPARE if deep else 0), len(body))
+    except RecursionError:
+        raise Wrong("bad_json", "The body is nested too deep. Send flatter JSON.") from None
+
+
+def _decoded(body: bytes, spare: int) -> Raws:
+    """The object's parts, read ``spare`` calls further down: whoever reads them later has that much room left."""
+    return _decoded(body, spare - 1) if spare else _object.decode(body)
 
 
 def refused(failure: Failure, at: int, body: bytes) -> Received:

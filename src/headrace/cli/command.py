@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import click
 
@@ -58,19 +59,37 @@ def remote(url: str, command: str) -> Server:
             f"spoken to by: {', '.join(_THERE)}.",
             code="not_remote",
         )
-    token = os.environ.get("HEADRACE_TOKEN", "")
-    if not token:
+    if not _is_address(url):
+        raise UsageError(
+            f"This is no address of a service: {url!r}. Write it like https://headrace.example.com in --server or "
+            "HEADRACE_SERVER.",
+            code="bad_server",
+        )
+    return Server(url.rstrip("/"), os.environ.get("HEADRACE_TOKEN", "").strip())
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query and not parts.fragment
+
+
+def on(place: Place, room: str) -> Any:
+    """The module with what commands do: here, or the same over the API of a service.
+
+    Raises `UsageError` without a token for the service.
+    """
+    if not isinstance(place, Server):
+        return importlib.import_module(f"headrace.cli.{room}")
+    if not place.token:
         raise UsageError(
             "There is no token for the service. Make one on its machine, with: headrace token new EMAIL NAME, and set "
             "HEADRACE_TOKEN to it.",
             code="no_token",
         )
-    return Server(url.rstrip("/"), token)
-
-
-def on(place: Place, room: str) -> Any:
-    """The module with what commands do: here, or the same over the API of a service."""
-    return importlib.import_module(f"headrace.cli.{'remote' if isinstance(place, Server) else room}")
+    return importlib.import_module("headrace.cli.remote")
 
 
 @contextmanager

@@ -83,4 +83,4 @@ def _write(tables: Iterator[pa.Table], output: Path) -> None:
             file.writelines(written(counted()))
     except OSError as error:
         raise UsageError(f"The file {str(output)!r} cannot be written: {error.strerror}.") from error
-    show.err.print(Text(f"Wrote {count:,} failed row{'s' if count != 1 else ''} to {output}."))
+    show.err.print(Text(f"Wrote {count:,} failed row{'s' if count != 1 else ''} to {output}."), soft_wrap=True)

@@ -152,6 +152,8 @@ async def create_token(project: Path, email: str, asked: TokenAsked, json_output
         )  # fmt: skip
         audit = _change("token.create", f"token/{token.id}", after=told_token(token, maker))
         await store.create_token(token, audit=audit)
+    if not json_output:
+        show.err.print(Text(f"It is for {maker.email}, {_powers(token)}."))
     _print_secret(text.reveal(), {"token": _token_fact(token, maker.email)}, json_output)
     return 0
 
@@ -164,10 +166,15 @@ async def list_tokens(project: Path, json_output: bool) -> int:
         show.print_json({"tokens": [_token_fact(token, emails[token.user]) for token in tokens]})
         return 0
     for token in tokens:
-        ends = f"until {token.expires_at:%Y-%m-%d}" if token.expires_at else "for ever"
-        scopes = f" ({', '.join(sorted(token.scopes))})" if token.scopes else ""
-        _print(f"{token.id}  {token.name}  {emails[token.user]}, {token.role.value}{scopes}, {ends}")
+        _print(f"{token.id}  {token.name}  {emails[token.user]}, {_powers(token)}")
     return 0
+
+
+def _powers(token: Token) -> str:
+    """What a token may, and until when: viewer, preview, until 2026-12-24."""
+    ends = f"until {token.expires_at:%Y-%m-%d}" if token.expires_at else "for ever"
+    scopes = f" ({', '.join(sorted(token.scopes))})" if token.scopes else ""
+    return f"{token.role.value}{scopes}, {'preview, ' if token.preview else ''}{ends}"
 
 
 async def delete_token(project: Path, token_id: str) -> None:

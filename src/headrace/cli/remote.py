@@ -7,8 +7,9 @@ headrace runs people
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from headrace.cli import show
 from headrace.cli.command import Server
 from headrace.cli.failures import format_of, print_failures
 from headrace.cli.syncs import FACTS, print_syncs
-from headrace.errors import HeadraceError, UsageError
+from headrace.errors import HeadraceError, Unreachable, UsageError
 from headrace.model import CallKind, Counts, Failure, Problem, Run, RunState
 from headrace.net.http import AiohttpClient
 from headrace.preview import Preview, PreviewRow
@@ -42,26 +43,38 @@ class Client:
         sent = () if body is None else (orjson.dumps(body),)
         if sent:
             headers["Content-Type"] = "application/json"
-        answer = await self._http.request(method, f"{self._server.url}/api/v1{path}", body=sent, headers=headers)
+        try:
+            answer = await self._http.request(method, f"{self._server.url}/api/v1{path}", body=sent, headers=headers)
+        except Unreachable as error:
+            raise self._silent(error) from None
         if answer.status >= 300:
             raise _refused(answer.status, answer.body, self._server.url)
-        return orjson.loads(answer.body)
+        told = _object(answer.body)
+        if told is None:
+            raise _not_headrace(answer.status, self._server.url)
+        return told
 
     async def download(self, path: str, output: Path) -> None:
-        """Write an answer to a file as it comes. Raises `HeadraceError`."""
+        """Write an answer to a file as it comes; nothing half is left. Raises `HeadraceError`."""
         aside = output.with_name(f"{output.name}.part")
         try:
             with await in_thread(open, aside, "wb") as file:
                 url = f"{self._server.url}/api/v1{path}"
                 answer = await self._http.download(url, file, headers=self._headers)
-            if answer.status == 200:
-                await in_thread(aside.replace, output)
-            else:
-                await in_thread(aside.unlink)
+            if answer.status != 200:
+                raise _refused(answer.status, answer.body, self._server.url)
+            await in_thread(aside.replace, output)
+        except Unreachable as error:
+            raise self._silent(error) from None
         except OSError as error:
             raise UsageError(f"The file {str(output)!r} cannot be written: {error.strerror}.") from error
-        if answer.status != 200:
-            raise _refused(answer.status, answer.body, self._server.url)
+        finally:
+            with suppress(OSError):  # FileNotFoundError: it is in its place
+                await in_thread(aside.unlink)
+
+    def _silent(self, error: Unreachable) -> HeadraceError:
+        """What to do where nobody answered."""
+        return Unreachable(f"{error.message} The service is looked for at {self._server.url} (--server).")
 
     @property
     def _headers(self) -> dict[str, str]:
@@ -69,13 +82,25 @@ class Client:
 
 
 def _refused(status: int, body: bytes, url: str) -> HeadraceError:
+    match _object(body):
+        case {"error": {"message": str(message), "code": str(code)}}:
+            kind = UsageError if status in (400, 404, 409, 422) else HeadraceError
+            return kind(message, code=code)
+    return _not_headrace(status, url)
+
+
+def _object(body: bytes) -> dict[str, Any] | None:
+    """A JSON object; None for anything else."""
     try:
-        told = orjson.loads(body)["error"]
-        kind = UsageError if status in (400, 404, 409, 422) else HeadraceError
-        return kind(told["message"], code=told["code"])
-    except (ValueError, KeyError, TypeError):
-        message = f"{url} answered with HTTP {status} and nothing that Headrace says. Check the address of the service."
-        return HeadraceError(message, code="not_headrace")
+        told = orjson.loads(body)
+    except ValueError:
+        return None
+    return told if isinstance(told, dict) else None
+
+
+def _not_headrace(status: int, url: str) -> HeadraceError:
+    message = f"{url} answered with HTTP {status} and nothing that Headrace says. Check the address of the service."
+    return HeadraceError(message, code="not_headrace")
 
 
 @asynccontextmanager
@@ -83,6 +108,8 @@ async def _client(server: Server) -> AsyncIterator[Client]:
     http = AiohttpClient()
     try:
         yield Client(server, http)
+    except KeyError as error:  # JSON of somebody else, or of a version with other words
+        raise _not_headrace(200, server.url) from error
     finally:
         await http.close()
 
@@ -94,7 +121,11 @@ async def run_syncs(
     if fresh:
         raise UsageError("--fresh is for the machine of the service: there, an interrupted run is taken up by itself.")
     async with _client(server) as client:
-        chosen = list(names) or [s["name"] for s in await _all(client, "/syncs") if s["enabled"] and s["call"]]
+        known = {sync["name"]: sync for sync in await _all(client, "/syncs")}
+        for name in names:
+            if name not in known:  # before any run is started
+                await client.ask("GET", f"/syncs/{quote(name, safe='')}")
+        chosen = list(names) or [name for name, sync in known.items() if sync["enabled"] and sync["call"]]
         started = [await client.ask("POST", f"/syncs/{quote(name)}/{'run-full' if full else 'run'}") for name in chosen]
         if not quiet and not json_output:
             show.err.print(Text(f"Started {len(started)}. Ctrl-C stops watching; the runs go on."))
@@ -122,6 +153,8 @@ async def list_runs(server: Server, sync: str | None, limit: int, json_output: b
     async with _client(server) as client:
         wanted = f"?sync={quote(sync)}" if sync else ""
         found = [_run(told) for told in await _all(client, f"/runs{wanted}", limit)]
+        if sync and not found:
+            await client.ask("GET", f"/syncs/{quote(sync, safe='')}")  # refuses a name that nothing has
     if json_output:
         show.print_json({"runs": [show.run_fact(run) for run in found]})
         return 0
@@ -137,9 +170,9 @@ async def show_failures(server: Server, wanted: str, output: Path | None, json_o
         run = await _chosen(client, wanted)
         if output is not None:
             await client.download(f"/runs/{run.id}/failures.{ending}", output)
-            show.err.print(Text(f"Wrote the failed rows of {run.id} to {output}."))
+            show.err.print(Text(f"Wrote the failed rows of {run.id} to {output}."), soft_wrap=True)
             return 0
-        failed = await _all(client, f"/runs/{run.id}/failures")
+        failed = await _all(client, f"/runs/{run.id}/failures", sys.maxsize)
     if not json_output:
         print_failures(run.id, failed)
         return 0
@@ -153,7 +186,7 @@ async def cancel_run(server: Server, wanted: str, json_output: bool) -> int:
         run = await _chosen(client, wanted)
         cancelled = await _followed(client, (await client.ask("POST", f"/runs/{run.id}/cancel"))["id"])
     if json_output:
-        show.print_json(show.run_fact(cancelled))
+        show.print_json({"runs": [show.run_fact(cancelled)]})
     else:
         show.out.print(Text(f"The run {cancelled.id} is {cancelled.state}."))
     return 0
@@ -218,8 +251,17 @@ async def _chosen(client: Client, wanted: str) -> Run:
     except UsageError as error:
         newest = await client.ask("GET", f"/runs?limit=1&sync={quote(wanted, safe='')}")
         if not newest["items"]:
-            raise error from None
+            await _require_run(client, wanted, error)
         return _run(newest["items"][0])
+
+
+async def _require_run(client: Client, wanted: str, error: UsageError) -> None:
+    """Raises what is true of a name that has no run: its sync has not run yet, or ``error``."""
+    try:
+        await client.ask("GET", f"/syncs/{quote(wanted, safe='')}")
+    except UsageError:
+        raise error from None
+    raise UsageError(f"The sync {wanted!r} has not run yet. Run it with: headrace run {wanted}", code="unknown_run")
 
 
 async def _all(client: Client, path: str, limit: int = 10_000) -> list[dict[str, Any]]:

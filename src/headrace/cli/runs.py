@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,11 +14,12 @@ from rich.text import Text
 from headrace.app import App, opened
 from headrace.cli import show
 from headrace.cli.progress import Watch
-from headrace.errors import UsageError
+from headrace.errors import HeadraceError, UsageError
 from headrace.model import Run, RunState
 from headrace.operations import run_full
 from headrace.run.job import Job
 
+_LOOK_EVERY = 0.3  # seconds between two looks at a run that a service carries
 _GOOD = (RunState.SUCCEEDED, RunState.SKIPPED)
 
 
@@ -61,10 +62,7 @@ async def run_syncs(
     """Run syncs one after another; without names, every enabled one. ``full``: with last_sync_time 0."""
     async with opened(project, os.environ) as app:
         chosen = [app.sync(name).name for name in names] or await _enabled(app)
-        if full:
-            for name in chosen:
-                await run_full(app, name)
-        done = await run_each(app, chosen, fresh=fresh, quiet=quiet or json_output)
+        done = await run_each(app, chosen, fresh=fresh, full=full, quiet=quiet or json_output)
     if json_output:
         show.print_json({"runs": [show.run_fact(run) for run in done]})
     else:
@@ -72,14 +70,16 @@ async def run_syncs(
     return 0 if all(run.state in _GOOD for run in done) and len(done) == len(chosen) else 1
 
 
-async def run_each(app: App, names: Sequence[str], *, fresh: bool = False, quiet: bool = False) -> list[Run]:
+async def run_each(
+    app: App, names: Sequence[str], *, fresh: bool = False, full: bool = False, quiet: bool = False
+) -> list[Run]:
     """Run syncs one after another with progress bars; Ctrl-C ends the list early."""
     done: list[Run] = []
     with _interruptible() as interrupt:
         for name in names:
             if interrupt.asked:
                 break
-            done.append(await _one(app, name, fresh, quiet, interrupt))
+            done.append(await _one(app, name, fresh, full, quiet, interrupt))
     return done
 
 
@@ -94,10 +94,11 @@ async def _enabled(app: App) -> list[str]:
     return chosen
 
 
-async def _one(app: App, name: str, fresh: bool, quiet: bool, interrupt: _Interrupt) -> Run:
-    begun = await app.begin(name, fresh=fresh)
-    if begun.attempt and not quiet:
-        show.err.print(Text(f"{name}: going on with the interrupted run {begun.id}."))
+async def _one(app: App, name: str, fresh: bool, full: bool, quiet: bool, interrupt: _Interrupt) -> Run:
+    interrupted = None if fresh or full else await app.store.live_run(name)
+    if interrupted is not None and interrupted.attempt and not quiet:
+        show.err.print(Text(f"{name}: going on with the interrupted run {interrupted.id}."))
+    begun = interrupted or await (run_full(app, name) if full else app.start(name, fresh=fresh))
     watch = Watch(name, quiet=quiet)
 
     def take(job: Job) -> None:
@@ -105,7 +106,24 @@ async def _one(app: App, name: str, fresh: bool, quiet: bool, interrupt: _Interr
         interrupt.watch(job)
 
     async with watch.shown():
-        return await app.carry(begun, take)
+        if interrupted is not None:
+            return await app.carry(begun, take)
+        return await to_its_end(app, begun, take, lambda: interrupt.asked)
+
+
+async def to_its_end(app: App, run: Run, take: Callable[[Job], None], asked: Callable[[], bool]) -> Run:
+    """Carry a new run. Where a service took it up before us, it is followed until it ends, or we are ``asked`` to stop;
+    and where that service dies, carried on."""
+    while True:
+        try:
+            return await app.carry(run, take)
+        except HeadraceError as error:
+            if error.code not in ("run_live", "run_ended"):
+                raise
+        found = await app.find_run(run.id)
+        if asked() or not found.state.live:
+            return found
+        await app.clock.sleep(_LOOK_EVERY)
 
 
 async def list_runs(project: Path, sync: str | None, limit: int, json_output: bool) -> int:

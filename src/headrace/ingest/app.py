@@ -5,6 +5,7 @@ Plain ASGI: it is the busiest place of the service. Nothing is answered with 200
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -27,9 +28,12 @@ from headrace.model import CallKind, Failure
 from headrace.ports import Clock
 from headrace.project import Project
 
+log = logging.getLogger(__name__)
+
 BATCH = "batch"
 _KINDS: dict[str, CallKind | None] = {BATCH: None, "b": None, "import": None}
 _KINDS |= {kind.value: kind for kind in CallKind} | {kind.value[0]: kind for kind in CallKind}  # analytics.js: /v1/t
+_NOT_NOW = "The calls cannot be taken just now. Send them again; the service's log has the reason."  # is not for all
 _LARGE = 65_536  # bytes from which a body is read in a thread, so that others need not wait
 
 
@@ -87,7 +91,8 @@ class Ingest:
         try:
             return await self._take(_KINDS[name], scope, receive)
         except HeadraceError as error:  # our disk or store: nothing was accepted, and clients try again
-            return refusal(503, error.code, error.message)
+            log.warning(error.message, extra={"code": error.code})
+            return refusal(503, error.code, _NOT_NOW)
 
     async def _take(self, kind: CallKind | None, scope: Scope, receive: Receive) -> Reply:
         entry, headers = self._entry, dict(scope["headers"])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,6 +23,7 @@ from headrace.store_port import Store
 
 log = logging.getLogger(__name__)
 
+GRACE = 30  # seconds that runs get to come to rest
 LOOK_EVERY = 1.0  # seconds between two looks for runs that wait
 _ELSEWHERE = 2.0  # seconds until a run that another process holds is tried again
 _TROUBLE = RetryPolicy(base=2.0, cap=60.0)
@@ -85,7 +86,16 @@ class Dispatcher:
             self._stopping = True
             for job in self.jobs.values():
                 job.stop.set()
-            await asyncio.gather(*self._tasks.values())
+            await self._come_to_rest(list(self._tasks.values()))
+
+    async def _come_to_rest(self, tasks: Sequence[asyncio.Task[None]]) -> None:
+        """Let what is in flight settle. What is not answered in time is given up, as a crash would: sent again later,
+        with the same messageId."""
+        if tasks:
+            await first(self._clock.sleep(GRACE), asyncio.wait(tasks))
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _take_up(self) -> None:
         """Begin with runs that wait, as far as there is room."""
@@ -109,7 +119,7 @@ class Dispatcher:
         live = await self._store.live_run_ids()
         known = set(live)
         self._rests = {run_id: rest for run_id, rest in self._rests.items() if run_id in known}
-        self._waiting = deque(live)
+        self._waiting = deque(run_id for run_id in live if run_id not in self._tasks)
         self._look_again = now + LOOK_EVERY
 
     async def _carry(self, run_id: str) -> None:

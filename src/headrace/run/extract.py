@@ -32,6 +32,8 @@ async def extract(house: House, job: Job) -> None:
         await _stage_all(house, job, intake, progress)
         progress.notes.update(intake.found.notes)
     found = intakes[0].found
+    if found.own_ids:
+        await enter(house, job, progress, last=True)
     warnings = [*_counted(progress.notes), *(warning for intake in intakes for warning in intake.found.warnings)]
     deliveries = await to_deliver(house, job, progress.parts, found.own_ids, progress.known)
     job.notices += warnings

@@ -89,9 +89,7 @@ async def keep(house: House, job: Job, ended: Run, deliveries: Sequence[Delivery
         log.warning("calls of a run were not kept", extra={"sync": ended.sync, "run": ended.id, "reason": reason})
 
 
-async def _chosen(
-    house: House, job: Job, ended: Run, deliveries: Sequence[Delivery], room: int
-) -> list[KeptCall]:
+async def _chosen(house: House, job: Job, ended: Run, deliveries: Sequence[Delivery], room: int) -> list[KeptCall]:
     parts = await house.store.parts(job.id) if job.parts is None else job.parts
     found: list[KeptCall] = []
     if any(part.errors for part in parts):

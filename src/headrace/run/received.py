@@ -38,6 +38,7 @@ async def extract_received(house: House, job: Job) -> None:
         await staging.take(await in_thread(_calls, journal, lines), len(lines))
     await staging.flush()
     progress = staging.progress
+    await enter(house, job, progress, last=True)
     deliveries = await to_deliver(house, job, progress.parts, own_ids=True)
     as_of = journals[-1].seq if journals else job.run.cursor
     await conclude(house, job, progress, Staged(as_of, (), (), deliveries))

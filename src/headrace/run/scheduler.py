@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -74,7 +74,8 @@ class _Plan:
 class Scheduler:
     """``project`` gives the project as it is now; ``new_run(sync, trigger)`` a run of a sync, to be recorded.
 
-    ``on_run`` is told of each run that was made, queued or skipped, as soon as it is recorded.
+    ``on_run`` is told of each run that was made, queued or skipped, as soon as it is recorded. ``reload`` brings the
+    project up to what the store says.
     """
 
     def __init__(
@@ -84,9 +85,10 @@ class Scheduler:
         project: Callable[[], Project],
         new_run: Callable[[Sync, str], NewRun],
         on_run: Callable[[Run], None] = lambda _: None,
+        reload: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
         self._store, self._clock, self._project = store, clock, project
-        self._new_run, self._on_run = new_run, on_run
+        self._new_run, self._on_run, self._reload = new_run, on_run, reload
         self._plans: dict[str, _Plan] = {}
         self._seen: tuple[int, Project] | None = None  # what the plans were made of; None: read again
         self._latest: datetime | None = None  # the latest moment that the clock showed
@@ -122,8 +124,10 @@ class Scheduler:
     # --------------------------------------------------------------------------------------------------------- look
 
     async def _look(self) -> None:
-        now, project = self._clock.now(), self._project()
-        generation = await self._store.generation()
+        now, generation = self._clock.now(), await self._store.generation()
+        if self._reload is not None and (self._seen is None or self._seen[0] != generation):
+            await self._reload()  # by an older project we would begin anew with a sync that was deleted elsewhere
+        project = self._project()
         put_back = self._latest is None or now < self._latest - SLACK
         if self._seen is None or self._seen[0] != generation or self._seen[1] is not project:
             self._seen = None  # until all is read

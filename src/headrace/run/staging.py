@@ -78,10 +78,13 @@ async def leave_nothing(house: House, job: Job) -> None:
         await house.stage.discard(job.id)
 
 
-async def enter(house: House, job: Job, progress: Progress) -> None:
-    """Tell the ledger about finished parts now and then, so that others can see the extraction grow."""
+async def enter(house: House, job: Job, progress: Progress, *, last: bool = False) -> None:
+    """Tell the ledger about finished parts now and then, so that others can see the extraction grow.
+
+    ``last``: before messageIds are claimed, which a worker that was replaced must not do. Raises `Fenced` for it.
+    """
     now = house.clock.monotonic()
-    if progress.unwritten and now - progress.written_at >= _LEDGER_EVERY:
+    if last or (progress.unwritten and now - progress.written_at >= _LEDGER_EVERY):
         parts, progress.unwritten = progress.unwritten, []
         progress.written_at = now
         await house.store.add_parts(job.id, job.attempt, parts)

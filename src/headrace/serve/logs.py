@@ -6,6 +6,7 @@ Modules log with the standard library, `logging.getLogger(__name__)`, and give f
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import fields, is_dataclass
@@ -18,6 +19,8 @@ from headrace.model import Secret
 from headrace.project import Project
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROLS_IN_LINES = re.compile("[\x00-\t\x0b-\x1f\x7f-\x9f]")  # a traceback has lines
 _SHORTEST_SECRET = 4  # characters; shorter ones would black out half of every line
 _QUIET = ("asyncssh", "uvicorn.error", "snowflake", "google", "urllib3")
 
@@ -32,16 +35,16 @@ def set_up(form: str, secrets: Callable[[], Collection[str]]) -> None:
         structlog.processors.format_exc_info,
         _Redact(secrets),
     ]
-    last: Processor = (
-        structlog.processors.JSONRenderer(ensure_ascii=False)
+    last: list[Processor] = (
+        [structlog.processors.JSONRenderer(ensure_ascii=False)]
         if form == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else [_harmless, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
         )
     )
     root = logging.getLogger()
@@ -56,6 +59,14 @@ def _extras(_logger: Any, _name: str, event: EventDict) -> EventDict:
     record = event.get("_record")
     if record is not None:
         event.update({key: value for key, value in vars(record).items() if key not in _STANDARD and key[0] != "_"})
+    return event
+
+
+def _harmless(_logger: Any, _name: str, event: EventDict) -> EventDict:
+    """Text from outside forges no lines and moves no cursor: control characters are written as their numbers."""
+    for key, controls in (("event", _CONTROLS), ("exception", _CONTROLS_IN_LINES)):
+        if isinstance(event.get(key), str):
+            event[key] = controls.sub(lambda found: ascii(found[0])[1:-1], event[key].rstrip())
     return event
 
 

@@ -48,7 +48,8 @@ class Parts:
             self.scheduler.wake()
 
     async def receive(self) -> None:
-        """Make runs of calls that were received."""
+        """Make runs of calls that were received, for the syncs that there are now."""
+        await self.reload()
         if await self.receiver.tick():
             self.dispatcher.wake()
 
@@ -79,7 +80,9 @@ async def assembled(app: App) -> AsyncIterator[Parts]:
         yield Parts(
             app=app,
             access=api.state.access,
-            scheduler=Scheduler(store, clock, lambda: app.project, app.new_run, on_run=lambda _: dispatcher.wake()),
+            scheduler=Scheduler(
+                store, clock, lambda: app.project, app.new_run, lambda _: dispatcher.wake(), app.reload_if_changed
+            ),
             dispatcher=dispatcher,
             receiver=Receiver(store, app.journals, clock, lambda: app.project, app.new_run),
             hub=hub,

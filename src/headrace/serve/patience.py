@@ -35,7 +35,8 @@ class ImpatientProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self.transport.is_closing():
             return
-        if self._patience is None and (self.cycle is None or self.cycle.response_complete):
+        idle = self.cycle is None or self.cycle.response_complete  # type: ignore[redundant-expr]  # None at first
+        if idle and self._patience is None:
             self._await_head()  # something came that is no request yet, or the rest of one that was answered
         if self._patience is not None:
             self._head += len(data)

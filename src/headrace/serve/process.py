@@ -22,6 +22,7 @@ from headrace.aio import first
 from headrace.app import App
 from headrace.errors import HeadraceError
 from headrace.net import listen
+from headrace.run.dispatcher import GRACE
 from headrace.serve import logs
 from headrace.serve.parts import Parts, assembled
 from headrace.serve.patience import ImpatientProtocol
@@ -34,7 +35,6 @@ log = logging.getLogger(__name__)
 
 Loop = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
-GRACE = 30  # seconds that requests and runs get to come to rest
 _FIRST_TIDY = 60.0
 
 

@@ -67,7 +67,7 @@ SPEC = Spec(
             "write_key",
             "secret",
             "What programs prove themselves with. More keys, which can be taken back one by one, are made with: "
-            "headrace write-key new SOURCE",
+            "headrace write-key new SOURCE NAME",
         ),
         Field(
             "strict",

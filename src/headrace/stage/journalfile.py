@@ -76,9 +76,12 @@ class JournalFile:
         self.calls += calls
 
     def finish(self) -> None:
-        """Close a file that has its number."""
-        if self.path.suffix == OPEN:
-            durable.sync_and_name(self.descriptor, self.path, self.path.with_suffix(CLOSED))
+        """Close a file that has its number. Raises `StageFull`: then it is to be tried again."""
+        try:
+            if self.path.suffix == OPEN and self.path.exists():
+                durable.sync_and_name(self.descriptor, self.path, self.path.with_suffix(CLOSED))
+        except OSError as error:
+            raise durable.failed(self.path, error) from error
         self.release()
 
     def release(self) -> None:

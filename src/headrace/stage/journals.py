@@ -36,7 +36,7 @@ class LocalJournals:
         self.folder, self.seconds, self.size = folder, seconds, size
         self._store, self._clock = store, clock
         self._writers: dict[str, _Writer] = {}
-        self._unnumbered: list[JournalFile] = []  # closed, while the store did not answer
+        self._unnumbered: list[JournalFile] = []  # closed, while the store or the disk did not take it
 
     # --------------------------------------------------------------------------------------------------- receiving
 
@@ -57,13 +57,12 @@ class LocalJournals:
         self._unnumbered.clear()
 
     async def number(self, file: JournalFile) -> None:
-        """Give a closed file its number. Where the store does not answer, `adopt` tries again."""
+        """Give a closed file its number. Where the store or the disk does not take it, `adopt` tries again."""
         try:
             await self._store.add_journal(file.source, file.name, file.calls, file.size, file.first_at, file.last_at)
+            await in_thread(file.finish)
         except HeadraceError:
             self._unnumbered.append(file)
-            return
-        await in_thread(file.finish)
 
     # -------------------------------------------------------------------------------------------------- delivering
 

@@ -46,7 +46,7 @@ def dump(connection: sa.Connection, path: Path) -> int:
 
 def load(connection: sa.Connection, path: Path) -> int:
     """Fill an empty store; returns how many rows. Raises `HeadraceError` (``not_empty``, ``backup_damaged``)."""
-    _require_empty(connection)
+    require_empty(connection)
     connection.execute(sa.delete(service_tables.META).where(service_tables.META.c.name != folder.NAME))
     count = 0
     try:
@@ -89,7 +89,8 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
         yield from map(json.loads, file)
 
 
-def _require_empty(connection: sa.Connection) -> None:
+def require_empty(connection: sa.Connection) -> None:
+    """Raises `HeadraceError` (``not_empty``)."""
     for table in metadata.sorted_tables:
         if (
             table is not service_tables.META

@@ -18,6 +18,16 @@ PER_SOURCE = 10_000  # calls that are kept of one source, however often its sync
 _LOCK = 0x68656163616C6C  # "headcall": on PostgreSQL, one keeps at a time, so that ids become visible in their order
 _PLAIN = ("source", "sync", "run", "kind")  # columns that a filter compares as they are
 
+# Made once: every run asks this.
+_OF_RUNS = sa.delete(CALLS).where(CALLS.c.run.in_(sa.bindparam("runs", expanding=True)))
+_FIRST_TOO_MANY = (
+    sa.select(CALLS.c.id)
+    .where(CALLS.c.source == sa.bindparam("source"))
+    .order_by(CALLS.c.id.desc())
+    .offset(sa.bindparam("room", type_=sa.Integer))
+    .limit(1)
+)
+
 
 def keep_calls(connection: sa.Connection, calls: Sequence[KeptCall]) -> None:
     if not calls:
@@ -25,14 +35,12 @@ def keep_calls(connection: sa.Connection, calls: Sequence[KeptCall]) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
     runs = {call.run for call in calls if call.run is not None}
-    connection.execute(sa.delete(CALLS).where(CALLS.c.run.in_(runs)))
+    connection.execute(_OF_RUNS, {"runs": list(runs)})
     connection.execute(sa.insert(CALLS), [_values(call) for call in calls])
     for source in {call.source for call in calls}:
-        of_source = CALLS.c.source == source
-        newest = sa.select(CALLS.c.id).where(of_source).order_by(CALLS.c.id.desc())
-        last = connection.execute(newest.offset(PER_SOURCE).limit(1)).scalar()
+        last = connection.execute(_FIRST_TOO_MANY, {"source": source, "room": PER_SOURCE}).scalar()
         if last is not None:
-            connection.execute(sa.delete(CALLS).where(of_source, CALLS.c.id <= last))
+            connection.execute(sa.delete(CALLS).where(CALLS.c.source == source, CALLS.c.id <= last))
 
 
 def kept_call(connection: sa.Connection, call_id: int) -> KeptCall | None:

@@ -37,6 +37,10 @@ class SqlStore(
         """Fill this store, which must be empty, from a file that `dump` wrote."""
         return await self._database.write(lambda connection: dump.load(connection, path))
 
+    async def require_empty(self) -> None:
+        """Raises `HeadraceError` (``not_empty``) where there is something that `load` would not replace."""
+        await self._database.read(dump.require_empty)
+
     async def close(self) -> None:
         await self._database.close()
 

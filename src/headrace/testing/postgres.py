@@ -201,7 +201,7 @@ class PostgresServer:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _halt(self, binaries: Path) -> None:
-        command = [binaries / "pg_ctl", "--pgdata", self._data, "--mode=immediate", "stop"]
+        command: list[str | Path] = [binaries / "pg_ctl", "--pgdata", self._data, "--mode=immediate", "stop"]
         subprocess.run(command, user=server_user(_USER), capture_output=True, cwd="/")
 
     def _write(self, name: str, content: str | bytes) -> Path:

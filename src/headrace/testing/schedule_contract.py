@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from headrace.due import Due
+from headrace.due import Due, Firing
 from headrace.errors import RunLive
 from headrace.model import Counts, Run, RunState
 from headrace.store_port import Staged, Store
@@ -121,6 +121,31 @@ class ScheduleContract:
         assert await store.fire("people", NOON, NEXT, new_run("run-1")) is None
         assert (await due_of(store)).next_due == NOON
         assert await store.fire("people", NOON, NEXT, new_run("run-2")) is not None
+
+    async def test_a_page_of_due_times(self, store: Store) -> None:
+        """Several due times move in one transaction, and answer in their order; one that was late harms no other."""
+        for sync in ("people", "orders", "bills"):
+            await store.plan(sync, "hourly", NOON, was=None)
+        assert await store.replan("orders", NOON, NEXT)  # another process was first
+        syncs = ("people", "orders", "unknown", "bills")
+        made = await store.fire_many([Firing(sync, NOON, NEXT, new_run(f"{sync}-1", sync)) for sync in syncs])
+        assert [run.id if run else None for run in made] == ["people-1", None, None, "bills-1"]
+        assert [run for run in made if run] == [await store.live_run("people"), await store.live_run("bills")]
+        assert {(due.sync, due.next_due) for due in await store.dues()} == {
+            (sync, NEXT) for sync in syncs[:2] + syncs[3:]
+        }
+
+    async def test_pages_of_two_processes(self, store: Store, rival: Store) -> None:
+        """Two that move the same due times in pages of other orders never wait in a circle, and make one run each."""
+        syncs = [f"sync-{number}" for number in range(20)]
+        for sync in syncs:
+            await store.plan(sync, "hourly", NOON, was=None)
+        pages = [
+            one.fire_many([Firing(sync, NOON, NEXT, new_run(f"{sync}-{name}", sync)) for sync in order])
+            for name, one, order in (("a", store, syncs), ("b", rival, syncs[::-1]))
+        ]
+        made = [run.sync for page in await asyncio.gather(*pages) for run in page if run]
+        assert sorted(made) == sorted(syncs)
 
     async def test_of_many_that_fire_one_wins(self, store: Store, rival: Store) -> None:
         """Two processes that fire each of several due times, many times over, make one run of each."""

@@ -20,6 +20,7 @@ from headrace.errors import Fenced, HeadraceError, RunLive
 from headrace.model import Counts, Delivery, Part, Problem, Run, RunState, Settled, SyncState
 from headrace.store_port import Store
 from headrace.testing.sealed_contract import SealedContract
+from headrace.testing.short_way_contract import ShortWayContract
 from headrace.testing.store_model import counts_always_add_up
 from headrace.testing.store_samples import (
     AS_OF,
@@ -42,7 +43,7 @@ from headrace.testing.store_samples import (
 ENDS = (RunState.PARTIAL, RunState.FAILED, RunState.CANCELLED)
 
 
-class StoreContract(SealedContract):
+class StoreContract(SealedContract, ShortWayContract):
     """Every verb of `store_port.Store` and every promise about it that holds within one process."""
 
     @pytest.fixture

@@ -63,6 +63,7 @@ async def back_up(store: SqlStore, home: Path, target: Path, clock: Clock) -> Su
 async def restore(store: SqlStore, home: Path, archive: Path) -> Summary:
     """Fill an empty store and an empty state folder from an archive. Raises `HeadraceError`."""
     await in_thread(_require_empty, home)
+    await store.require_empty()  # before any file is put in place
     try:
         with tempfile.TemporaryDirectory(prefix="restore-", dir=home) as folder:
             aside = Path(folder)
