@@ -121,7 +121,7 @@ def veiled(kind: Kind, body: Body) -> dict[str, Any]:
 
 def _veiled(body: Body, fields: Iterable[Field]) -> dict[str, Any]:
     declared = {field.name: field for field in fields}
-    made = {}
+    made: dict[str, Any] = {}
     for name, value in body.items():
         field = declared.get(name)
         if field and field.kind == "group" and isinstance(value, Mapping):

@@ -53,8 +53,8 @@ def test_every_session_is_run_here() -> None:
     """A page with a session that nobody runs would drift unseen."""
     shown = {page.path.stem for page in pages() if page.blocks("console")}
     assert shown == {
-        "README", "first-sync", "first-service", "connect-files", "only-what-changed", "find-out-why-rows-failed", "connect-postgresql",
-        "move-the-store-to-postgresql", "write-a-connector",
+        "README", "first-sync", "first-service", "connect-files", "only-what-changed", "find-out-why-rows-failed",
+        "connect-postgresql", "move-the-store-to-postgresql", "write-a-connector",
     }  # fmt: skip
 
 

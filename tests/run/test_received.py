@@ -3,113 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from dataclasses import replace
 from typing import Any
 
-import msgspec
-
-from headrace.calls.received import Received, to_lines
-from headrace.config import sync_to_json
-from headrace.engines.embedded import EmbeddedEngine
-from headrace.errors import StageFull
-from headrace.ids import run_id
-from headrace.journal import Journal, JournalStore
-from headrace.model import CallKind, Check, Connection, MapOptions, NewRun, Run, RunKind, RunState, Sync
+from headrace.model import Check, MapOptions, Run, RunState
 from headrace.ports import Reply, Verdict
-from headrace.project import Project
 from headrace.run.receiver import Receiver
-from headrace.testing.fakes import FakeDestination, World
+from headrace.testing.fakes import FakeDestination
 from headrace.testing.simulation import BEGIN
+from tests.run.receiving import Receiving, bad, call, raw
 from tests.run.worlds import opened, simulated
-
-AT = int(BEGIN.timestamp() * 1000)
-
-
-@dataclass(slots=True)
-class MemoryJournalFiles:
-    """Journals in a dict, numbered by the store."""
-
-    store: JournalStore
-    lines: dict[str, bytes] = field(default_factory=dict)
-    forgotten: list[tuple[str, int]] = field(default_factory=list)
-
-    async def add(self, calls: Iterable[Received], source: str = "web", *, later: float = 0) -> Journal:
-        """A closed journal."""
-        calls, name = list(calls), f"journal-{len(self.lines)}"
-        self.lines[name] = to_lines(calls)
-        at = BEGIN + timedelta(seconds=later)
-        return await self.store.add_journal(source, name, len(calls), len(self.lines[name]), at, at)
-
-    async def read(self, journal: Journal) -> bytes:
-        if journal.name not in self.lines:
-            raise StageFull("It is gone.", code="stage_failed")
-        return self.lines[journal.name]
-
-    async def adopt(self) -> None:
-        """Nothing dies here."""
-
-    async def forget(self, source: str, until: int) -> None:
-        await self.store.forget_journals(source, until)
-        self.forgotten.append((source, until))
-
-
-def call(message_id: str, kind: str = "track", **more: Any) -> Received:
-    return Received(AT, kind, message_id, **{"user_id": "u1", "name": "Step", "timestamp": AT, **more})
-
-
-def bad(message_id: str = "bad") -> Received:
-    return Received(AT, "track", message_id, timestamp=AT, code="missing_event", message="The call has no 'event'.",
-                    column="event", given=_raw({"userId": "u1"}))  # fmt: skip
-
-
-def _raw(value: object) -> msgspec.Raw:
-    return msgspec.Raw(json.dumps(value).encode())
-
-
-@dataclass(slots=True)
-class Receiving:
-    """A world whose source receives, with a receiver that makes its runs."""
-
-    world: World
-    files: MemoryJournalFiles
-    project: Project
-
-    @classmethod
-    def of(cls, world: World, **sync: Any) -> Receiving:
-        files = MemoryJournalFiles(world.house.store)
-        world.house = replace(world.house, journals=files)
-        world.worker.house = world.house
-        one = Sync("calls", "web", None, "", tuple(world.destinations), **sync)
-        sources = {"web": Connection("web", "http", {}), "shop": Connection("shop", "postgresql", {})}
-        return cls(world, files, Project(sources, {}, {"calls": one}))
-
-    def with_syncs(self, *syncs: Sync) -> None:
-        self.project = replace(self.project, syncs={sync.name: sync for sync in syncs})
-
-    @property
-    def sync(self) -> Sync:
-        return self.project.syncs["calls"]
-
-    @property
-    def receiver(self) -> Receiver:
-        return Receiver(self.world.house.store, self.files, self.world.clock, lambda: self.project, self.new_run)
-
-    def new_run(self, sync: Sync, trigger: str, *, cursor: int = 0, kind: RunKind = "query") -> NewRun:
-        now = self.world.clock.now()
-        name = run_id(now, self.world.clock.random())
-        return NewRun(name, sync.name, trigger, cursor, sync_to_json(sync), sync.destinations, now, kind)
-
-    async def run(self) -> list[Run]:
-        """Make the runs that are due, and carry each to its end."""
-        return [await self.carry(run) for run in await self.receiver.tick()]
-
-    async def carry(self, run: Run) -> Run:
-        return await EmbeddedEngine(self.world.worker).carry(run)
-
-    async def cursor(self, sync: str = "calls") -> int:
-        return (await self.world.house.store.sync_state(sync)).cursor
 
 
 @simulated
@@ -178,7 +81,7 @@ async def test_each_sync_decides_about_addresses() -> None:
     for allowed, state in ((True, RunState.SUCCEEDED), (False, RunState.PARTIAL)):
         async with opened({"crm": FakeDestination()}) as world:
             receiving = Receiving.of(world, options=MapOptions(email_identity=allowed))
-            await receiving.files.add([call("a", "identify", user_id=None, body=_raw({"email": "ada@example.com"}))])
+            await receiving.files.add([call("a", "identify", user_id=None, body=raw({"email": "ada@example.com"}))])
             [run] = await receiving.run()
             assert run.state is state
             codes = [row["code"] for row in await world.failures(run)]
@@ -351,78 +254,3 @@ async def test_a_destination_that_is_not_ready() -> None:
 
 
 # -------------------------------------------------------------------------------------------------------------- tidying
-
-
-async def _journals(receiving: Receiving) -> list[int]:
-    return [journal.seq for journal in await receiving.world.house.store.journals("web")]
-
-
-@simulated
-async def test_what_all_have_delivered_is_removed_in_time() -> None:
-    """A journal goes when every sync of its source has delivered it and it is a day old, and not before."""
-    async with opened({"crm": FakeDestination()}) as world:
-        receiving = Receiving.of(world)
-        lagging = replace(receiving.sync, name="lagging", enabled=False)
-        receiving.with_syncs(receiving.sync, lagging)
-        for number in range(3):
-            await receiving.files.add([call(f"m{number}")], later=number * 3600)
-        await receiving.run()
-        await world.house.store.set_cursor("lagging", 2)
-        await world.clock.sleep(86_400 + 1800)
-        await receiving.receiver.tidy()
-        assert await _journals(receiving) == [2, 3], "the second is not old enough"
-        await world.clock.sleep(10 * 86_400)
-        await receiving.receiver.tidy()
-        assert await _journals(receiving) == [3], "a disabled sync has not delivered the third"
-        await world.house.store.set_cursor("lagging", 0)
-        await receiving.receiver.tidy()
-        assert await _journals(receiving) == [3]
-        assert receiving.files.forgotten == [("web", 1), ("web", 2)]
-
-
-@simulated
-async def test_what_nobody_reads_is_kept_as_long() -> None:
-    """Calls to a source without a sync stay for the same time, so that a sync that is made meanwhile gets them."""
-    async with opened({"crm": FakeDestination()}) as world:
-        receiving = Receiving.of(world)
-        sync = receiving.sync
-        receiving.with_syncs()
-        await receiving.files.add([call("a")])
-        await world.clock.sleep(3600)
-        await receiving.receiver.tidy()
-        receiving.with_syncs(sync)
-        [run] = await receiving.run()
-        assert run.extracted == 1
-        receiving.with_syncs()
-        await world.clock.sleep(86_400)
-        await receiving.receiver.tidy()
-        assert await _journals(receiving) == []
-
-
-@simulated
-async def test_a_sync_that_does_not_receive_any_more() -> None:
-    """Where the source reads a database now, nobody waits for what it received before."""
-    async with opened({"crm": FakeDestination()}) as world:
-        receiving = Receiving.of(world)
-        await receiving.files.add([call("a")])
-        await world.clock.sleep(10 * 86_400)
-        receiving.with_syncs(replace(receiving.sync, call=CallKind.TRACK, query="select 1"))
-        await receiving.receiver.tidy()
-        assert await _journals(receiving) == []
-
-
-@simulated
-async def test_nothing_is_removed_while_a_definition_is_broken() -> None:
-    """A sync that cannot be used at present may still want what is there."""
-    async with opened({"crm": FakeDestination()}) as world:
-        receiving = Receiving.of(world)
-        await receiving.files.add([call("a")])
-        await receiving.run()
-        await world.clock.sleep(10 * 86_400)
-        broken: Mapping[Any, Any] = {("sync", "other"): ()}
-        receiving.project = replace(receiving.project, broken=broken)
-        await receiving.receiver.tidy()
-        assert await _journals(receiving) == [1]
-        receiving.project = replace(receiving.project, broken={})
-        await receiving.receiver.tidy()
-        assert await _journals(receiving) == []

@@ -18,8 +18,8 @@ from headrace.errors import HeadraceError
 from headrace.model import MapOptions, RunState
 from headrace.ports import Limits, Reply
 from headrace.testing.fakes import Script, Sent, World
+from tests.run.receiving import Receiving, bad, call
 from tests.run.resends import Choosy, resend, told
-from tests.run.test_received import Receiving, bad, call
 from tests.run.worlds import opened, simulated
 
 PEOPLE = pa.table({"userId": [f"u{n}" for n in range(1, 8)], "plan": list("abcdefg")})

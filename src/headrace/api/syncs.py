@@ -18,10 +18,10 @@ from headrace.api.idempotency import OnceRoute
 from headrace.api.paging import Cursor, Limit, page_of
 from headrace.api.runs import shown as run_shown
 from headrace.api.schemas import Moment, Page, RunShown, Shape
-from headrace.standing import Standing, standing_of, standings
 from headrace.definitions import Kind
 from headrace.errors import UsageError
 from headrace.model import CallKind
+from headrace.standing import Standing, standing_of, standings
 from headrace.workshop import Shown
 
 router = APIRouter(prefix="/api/v1/syncs", tags=["syncs"], route_class=OnceRoute)

@@ -13,6 +13,7 @@ from rich.text import Text
 from headrace.app import Places, opened
 from headrace.cli import show
 from headrace.clock import SystemClock
+from headrace.errors import UsageError
 from headrace.serve.process import Options, serve
 from headrace.store import open_store
 from headrace.upkeep.backup import Summary, back_up, restore
@@ -33,6 +34,8 @@ def _tell_address(address: str, code: str | None) -> None:
 
 async def back_up_project(project: Path, file: Path, json_output: bool) -> None:
     places = _places(project)
+    if not file.parent.is_dir():
+        raise UsageError(f"There is no folder {str(file.parent)!r} for the backup. Make it, or name another.")
     store = await open_store(places.home, places.database_url)
     try:
         summary = await back_up(store, places.home, file, SystemClock())
@@ -70,4 +73,6 @@ def _tell(summary: Summary, json_output: bool, what: str, then: str) -> None:
     if json_output:
         show.print_json(asdict(summary))
         return
-    show.out.print(Text(f"{what}: {summary.rows:,} rows, {summary.files:,} files, as of {summary.made_at}. {then}"))
+    facts = f"{what}: {summary.rows:,} rows, {summary.files:,} files, as of {summary.made_at}."
+    for line in (facts, then):
+        show.out.print(Text(line), soft_wrap=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import ipaddress
 import socket
+import ssl
 
 from headrace.errors import UsageError
 from headrace.service import Service
@@ -34,6 +35,30 @@ def require_cover(host: str, service: Service) -> None:
         "listen on 127.0.0.1.",
         code="tls_required",
     )
+
+
+def require_certificate(service: Service) -> None:
+    """Refuse TLS files that cannot serve: raises `UsageError` (``bad_certificate``). Reads them."""
+    if not service.tls_certificate:
+        return
+    for key, path in (("tls_certificate", service.tls_certificate), ("tls_key", service.tls_key)):
+        try:
+            with open(path, "rb"):
+                pass
+        except OSError as error:
+            raise _unusable(f"service.{key} cannot be read: {path!r}: {error.strerror}.") from None
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(service.tls_certificate, service.tls_key, password=lambda: "")
+    except (OSError, ValueError):  # SSLError is an OSError
+        raise _unusable(
+            f"{service.tls_certificate!r} and {service.tls_key!r} are not a certificate in PEM and its own key "
+            "without a password."
+        ) from None
+
+
+def _unusable(why: str) -> UsageError:
+    return UsageError(f"HTTPS cannot begin: {why} Mend that, then start again.", code="bad_certificate")
 
 
 def listening(host: str, port: int) -> Door:

@@ -18,7 +18,7 @@ from typing import Any
 
 import uvicorn
 
-from headrace.aio import first
+from headrace.aio import first, in_thread
 from headrace.app import App
 from headrace.errors import HeadraceError
 from headrace.net import listen
@@ -65,6 +65,7 @@ async def serve(app: App, options: Options, ready: Callable[[str, str | None], N
         await require_own_folder(app.store, app.places.home)
     host, port = listen.address(options.listen or service.listen)
     listen.require_cover(host, _covered(app, options))
+    await in_thread(listen.require_certificate, service)
     logs.set_up(options.log_format or service.log_format, lambda: logs.secrets_of(app.project))
     door = listen.listening(host, port)
     with contextlib.closing(door), tracing(service.trace_to) as app.spans:
@@ -89,7 +90,8 @@ async def _until_told(
         ready()
         for doubt in app.doubts:
             log.warning(str(doubt))
-        log.info("serving", extra={"address": listen.shown(door), "syncs": len(app.project.syncs)})
+        secure = bool(app.project.service.tls_certificate)
+        log.info("serving", extra={"address": listen.shown(door, secure=secure), "syncs": len(app.project.syncs)})
         try:
             await asyncio.wait([*loops, serving, asyncio.ensure_future(stop.wait())], return_when="FIRST_COMPLETED")
         finally:
