@@ -287,6 +287,7 @@ async def test_a_bomb_is_not_unpacked(entry: Asked) -> None:
         ("GZIP", b"\x1f\x8b\x08"),
         ("gzip", b""),
     ],
+    ids=["not packed", "cut off", "unknown", "a beginning alone", "nothing"],
 )
 async def test_a_body_that_cannot_be_unpacked(entry: Asked, encoding: str, body: bytes) -> None:
     """Broken or unknown packing is told as such."""

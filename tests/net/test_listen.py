@@ -38,7 +38,12 @@ def test_files_that_do_not(tmp_path: Path) -> None:
     _, other = files(tmp_path / "other")
     text = tmp_path / "text.pem"
     text.write_text("no certificate")
-    for wrong in ((tmp_path / "nope.pem", key), (certificate, tmp_path / "nope.pem"), (text, key), (certificate, other)):
+    for wrong in (
+        (tmp_path / "nope.pem", key),
+        (certificate, tmp_path / "nope.pem"),
+        (text, key),
+        (certificate, other),
+    ):
         with pytest.raises(UsageError) as refused:
             judged(*wrong)
         assert refused.value.code == "bad_certificate"

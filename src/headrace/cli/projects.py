@@ -33,6 +33,7 @@ def make_project(folder: Path) -> None:
     show.out.print(Text.assemble("Made ", (str(target), "bold"), "."), soft_wrap=True)
     show.out.print("Edit it, set SHOP_PASSWORD and CUSTOMERIO_API_KEY in the environment, and try:")
     show.out.print("  headrace check\n  headrace preview people\n  headrace run people")
+    show.out.print("Then let it run on schedule: headrace serve")
 
 
 async def check_project(project: Path, names: Collection[str], json_output: bool) -> int:

@@ -23,13 +23,15 @@ from headrace.upkeep.folder import number_of
 async def serve_project(project: Path, listen: str | None, log_format: str | None, *, behind_proxy: bool) -> None:
     options = Options(listen, behind_proxy, log_format or ("text" if sys.stderr.isatty() else None))
     async with opened(project, os.environ, need_files=False) as app:
-        await serve(app, options, _tell_address)
+        await serve(app, options, lambda address, code: _tell_address(address, code, project))
 
 
-def _tell_address(address: str, code: str | None) -> None:
+def _tell_address(address: str, code: str | None, project: Path) -> None:
     click.echo(f"Headrace serves on {address} (API: {address}/api/v1, calls: {address}/v1).")
     if code is not None:
         click.echo(f"Nobody can sign in yet. Make the first owner with this one-time code: {code}")
+    if not any((project / name).exists() for name in ("headrace.yaml", "headrace")):
+        click.echo(f"There is no headrace.yaml in {project}: sources, destinations and syncs come from the API alone.")
 
 
 async def back_up_project(project: Path, file: Path, json_output: bool) -> None:
