@@ -239,11 +239,10 @@ class App:
             raise received_only(sync, "nothing to start. `headrace serve` delivers calls as they come")
         if fresh and (live := await self.store.live_run(name)):
             await self.discard(live, Problem("discarded", "The run was interrupted and discarded for a fresh one."))
-        state = await self.store.sync_state(name)
-        return await self.store.create_run(self.new_run(sync, trigger, cursor=state.cursor))
+        return await self.store.create_run(self.new_run(sync, trigger))
 
-    def new_run(self, sync: Sync, trigger: str, *, cursor: int = 0, kind: RunKind = "query") -> NewRun:
-        """A run of a sync as it is now, to be recorded."""
+    def new_run(self, sync: Sync, trigger: str, *, cursor: int | None = None, kind: RunKind = "query") -> NewRun:
+        """A run of a sync as it is now, to be recorded; its last_sync_time is the sync's own unless given."""
         now = self.clock.now()
         return NewRun(
             run_id(now, self.clock.random()), sync.name, trigger, cursor, sync_to_json(sync), sync.destinations, now,

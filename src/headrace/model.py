@@ -219,12 +219,12 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
-    """A run that is to be recorded. ``cursor`` is the last_sync_time its query will see."""
+    """A run that is to be recorded. ``cursor`` is the last_sync_time its query will see; None: the sync's own."""
 
     id: str
     sync: str
     trigger: str
-    cursor: int
+    cursor: int | None
     spec: Mapping[str, Any]
     destinations: tuple[str, ...]
     created_at: datetime

@@ -1,4 +1,4 @@
-"""What people do to syncs and runs besides running them: run full once, resend failed rows."""
+"""What people do to syncs and runs besides running them: set last_sync_time, run full once, resend failed rows."""
 
 from __future__ import annotations
 
@@ -11,6 +11,14 @@ from headrace.config import sync_from_json
 from headrace.errors import HeadraceError, RunLive, UsageError
 from headrace.model import Run, Sync
 from headrace.people import Change
+
+
+async def set_last_sync_time(app: App, sync: str, seconds: int, *, audit: Change | None = None) -> None:
+    """Say from where a sync's next run reads; 0: everything. For received calls there is nothing but 0."""
+    found = app.sync(sync)
+    if found.call is None and seconds:
+        raise received_only(found, "no time to read from. Only 0 can be set: all that is kept is delivered again")
+    await app.store.set_cursor(found.name, seconds, audit=audit)
 
 
 async def run_full(app: App, sync: str, *, audit: Change | None = None) -> Run:

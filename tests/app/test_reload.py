@@ -16,6 +16,7 @@ from headrace.app import App, opened
 from headrace.definitions import Definition, Kind
 from headrace.errors import ConfigError, UsageError
 from headrace.model import Connection, Secret
+from headrace.operations import set_last_sync_time
 from headrace.ports import HttpReply
 from headrace.store import SqlStore
 from headrace.store.definitions import create_definition
@@ -247,6 +248,9 @@ async def test_a_sync_that_receives(folder: Path) -> None:
             with pytest.raises(UsageError) as refused:
                 await act
             assert refused.value.code == "received_only"
+        with pytest.raises(UsageError, match="Only 0 can be set"):
+            await set_last_sync_time(app, "calls", 1_700_000_000)
+        await set_last_sync_time(app, "calls", 0)
         check = await app.check("source", "web")
         assert check.ok
         assert "/v1/track" in check.facts["send to"]

@@ -14,8 +14,10 @@ from headrace.cli.runs import to_its_end
 from headrace.destinations.customerio import CustomerIo
 from headrace.errors import HeadraceError
 from headrace.model import RunState
+from headrace.places import Places
 from headrace.retry import RetryPolicy
 from headrace.run.job import House
+from headrace.stage.locks import FileLocks
 from headrace.testing.http_server import Answer, RecordingServer
 from tests.cli.conftest import Headrace
 
@@ -163,6 +165,21 @@ def test_a_run_that_was_left_is_continued_or_discarded(headrace: Headrace) -> No
     left = headrace("runs", "orders", "--json").json["runs"][0]
     assert headrace.run("orders", "--fresh")["id"] != left["id"]
     assert headrace("runs", "orders", "--json").json["runs"][1]["state"] == "cancelled"
+
+
+def test_all_goes_on_past_a_sync_that_runs_elsewhere(headrace: Headrace) -> None:
+    """It is told, the others run, and the command does not claim that all is well."""
+    _begin(headrace, "people")
+    (left,) = headrace("runs", "--json").json["runs"]
+    release = FileLocks(Places.of(headrace.folder, {}).home / "locks").hold(left["id"])
+    assert release is not None
+    try:
+        ended = headrace("run", "--all", "--json")
+    finally:
+        release()
+    assert ended.code == 1
+    assert [(run["sync"], run["state"]) for run in ended.json["runs"]] == [("orders", "succeeded")]
+    assert f"'people' is running now, in another process (run {left['id']})" in ended.err
 
 
 def _begin(headrace: Headrace, sync: str) -> None:

@@ -95,7 +95,7 @@ class Receiving:
     def receiver(self) -> Receiver:
         return Receiver(self.world.house.store, self.files, self.world.clock, lambda: self.project, self.new_run)
 
-    def new_run(self, sync: Sync, trigger: str, *, cursor: int = 0, kind: RunKind = "query") -> NewRun:
+    def new_run(self, sync: Sync, trigger: str, *, cursor: int | None = None, kind: RunKind = "query") -> NewRun:
         now = self.world.clock.now()
         name = run_id(now, self.world.clock.random())
         return NewRun(name, sync.name, trigger, cursor, sync_to_json(sync), sync.destinations, now, kind)

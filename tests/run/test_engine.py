@@ -15,7 +15,7 @@ from headrace.ports import Limits, Reply, Verdict
 from headrace.retry import RetryPolicy
 from headrace.run.coroutine import run_sync
 from headrace.run.job import Job
-from headrace.testing.fakes import FakeDestination, Sent
+from headrace.testing.fakes import FakeDestination, Sent, numbered
 from tests.run.worlds import opened, simulated
 
 DENIES = Reply(Verdict.DENIED, code="http_401", reason="HTTP 401: bad key")
@@ -108,6 +108,40 @@ async def test_a_cancelled_run_stops_and_settles() -> None:
     assert run.counts["crm"].delivered == sum(crm.arrivals.values()) - again.counts["crm"].delivered
     assert again.counts["crm"].duplicate == run.counts["crm"].delivered
     assert set(crm.arrivals.values()) == {1}
+
+
+@simulated
+async def test_cancelled_while_the_store_stumbles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that once cannot say whether to cancel is asked again: the wish is heeded seconds later."""
+    async with opened({"crm": FakeDestination(lambda _: Reply(Verdict.RETRY, after=250))}, 10) as world:
+        store, answers = world.house.store, iter([False, True])
+        ask = store.cancel_requested
+
+        async def stumbles(run_id: str) -> bool:
+            if next(answers, False):
+                raise HeadraceError("The store does not answer.", code="store_down")
+            return await ask(run_id)
+
+        monkeypatch.setattr(store, "cancel_requested", stumbles)
+        running = asyncio.create_task(world.run())
+        await asyncio.sleep(2.5)
+        assert next(answers, None) is None, "it has stumbled"
+        await store.request_cancel(world.jobs[0].id)
+        assert (await running).state is RunState.CANCELLED
+        assert world.clock.monotonic() <= 5
+
+
+@simulated
+async def test_a_destination_that_was_edited_goes_at_its_new_pace() -> None:
+    """The lane is shared by all runs to a destination for as long as its limits are the same."""
+    crm = FakeDestination(limits=Limits(calls=1, in_flight=1, rate=1))
+    async with opened({"crm": crm}, 20) as world:
+        await world.run()
+        slow = world.clock.monotonic()
+        crm.limits = Limits(calls=1, in_flight=10)
+        world.source.table = numbered(20, first=21)
+        assert (await world.run()).counts["crm"].delivered == 20
+        assert world.clock.monotonic() - slow < slow / 2
 
 
 @simulated

@@ -90,6 +90,23 @@ def test_stopped_amid_a_run(tmp_path: Path, server: RecordingServer, number: int
         assert len(calls) == ROWS
 
 
+def test_quit_at_once(tmp_path: Path, server: RecordingServer) -> None:
+    """Ctrl-C stops gently, and a second one does not wait for a destination that hangs; nothing is lost by it."""
+    write_project(tmp_path, {"hook": hook(server, batch_size=10, in_flight=1)}, schedule="every hour")
+    write_rows(tmp_path, range(1, 31))
+    with Serving(tmp_path) as service:
+        service.own()
+        with held_at(server, user=5):
+            service.process.send_signal(signal.SIGINT)
+            until(lambda: "stopping" in service.log.read_text())
+            service.process.send_signal(signal.SIGINT)
+            assert service.gone() == 130
+        service.start()
+        (run,) = service.get("/api/v1/runs")["items"]
+        assert service.ended(run["id"])["state"] == "succeeded"
+    assert {call["userId"] for call in received(server.requests)} == set(map(str, range(1, 31)))
+
+
 def test_health_and_metrics(tmp_path: Path, server: RecordingServer) -> None:
     """/healthz and /readyz need nobody, and tell what is wrong; /metrics needs a token that may view, and counts runs
     and calls by what became of them."""

@@ -74,9 +74,8 @@ async def cancel_run(run_id: RunId, caller: Operator) -> RunShown:
 async def run_sync(request: Request, name: str, caller: Operator) -> RunShown:
     app, sync = caller.app, caller.app.sync(name)
     _require_query(sync)
-    state = await app.store.sync_state(name)
-    new = app.new_run(sync, "manual", cursor=state.cursor)
-    return _woken(request, await app.store.create_run(new, audit=caller.change("sync.run", f"sync/{name}")))
+    change = caller.change("sync.run", f"sync/{name}")
+    return _woken(request, await app.store.create_run(app.new_run(sync, "manual"), audit=change))
 
 
 @router.post(

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
 from headrace import definitions as definitions_model
-from headrace import schedule
+from headrace import operations, schedule
 from headrace.api import definitions
 from headrace.api.definitions import Defined, Edit, New, Version, tag, told
 from headrace.api.deps import Caller, Editor, Operator, Viewer
@@ -150,7 +150,7 @@ async def set_last_sync_time(request: Request, name: str, body: LastSyncTime, ca
     app, found = caller.app, await caller.app.workshop.shown(Kind.SYNC, name)
     before = {"last_sync_time": (await app.store.sync_state(name)).cursor}
     change = caller.change("sync.set_last_sync_time", f"sync/{name}", before, body.model_dump())
-    await app.store.set_cursor(name, body.last_sync_time, audit=change)
+    await operations.set_last_sync_time(app, name, body.last_sync_time, audit=change)
     return await _stand(request, caller, found)
 
 

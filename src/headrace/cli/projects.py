@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.text import Text
 
+from headrace import operations
 from headrace.app import App, opened
 from headrace.cli import show
 from headrace.errors import HeadraceError, UsageError
@@ -102,6 +103,6 @@ async def set_enabled(project: Path, sync: str, enabled: bool) -> None:
 
 async def set_cursor(project: Path, sync: str, cursor: int) -> None:
     async with opened(project, os.environ) as app:
-        await app.store.set_cursor(app.sync(sync).name, cursor)
+        await operations.set_last_sync_time(app, sync, cursor)
     what = "everything" if cursor == 0 else f"what changed since {cursor}"
     show.out.print(Text(f"The next run of {sync!r} sends {what}."))

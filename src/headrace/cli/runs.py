@@ -14,7 +14,7 @@ from rich.text import Text
 from headrace.app import App, opened
 from headrace.cli import show
 from headrace.cli.progress import Watch
-from headrace.errors import HeadraceError, UsageError
+from headrace.errors import HeadraceError, RunLive, UsageError
 from headrace.model import Run, RunState
 from headrace.operations import run_full
 from headrace.run.job import Job
@@ -79,7 +79,12 @@ async def run_each(
         for name in names:
             if interrupt.asked:
                 break
-            done.append(await _one(app, name, fresh, full, quiet, interrupt))
+            try:
+                done.append(await _one(app, name, fresh, full, quiet, interrupt))
+            except RunLive as error:  # another process has it in hand; the others go on
+                if len(names) == 1:
+                    raise
+                show.err.print(Text(error.message, "yellow"), soft_wrap=True)
     return done
 
 

@@ -94,8 +94,8 @@ class EmbeddedEngine:
         return stopped
 
     async def _heed_cancel(self, job: Job) -> None:
-        with contextlib.suppress(HeadraceError):  # of the store; the steps will meet it too
-            while not job.stop.is_set():  # most runs end before the first question
-                await self._house.clock.sleep(_ASK_EVERY)
+        while not job.stop.is_set():
+            await self._house.clock.sleep(_ASK_EVERY)  # most runs end before the first question
+            with contextlib.suppress(HeadraceError):  # of the store; the steps will meet it too
                 if await self._house.store.cancel_requested(job.id):
                     job.stop.set()

@@ -17,6 +17,7 @@ class Lane:
     """Lets requests through one by one within the destination's limits."""
 
     def __init__(self, limits: Limits, clock: Clock, open_parts: int) -> None:
+        self.limits = limits
         self._clock = clock
         at_once = 1 if limits.ordered else limits.in_flight
         self._in_flight = asyncio.Semaphore(at_once)

@@ -20,7 +20,7 @@ _LOOK_BACK = 8  # runs
 class MakeRun(Protocol):
     """Makes a run of a sync as it is now, to be recorded: `headrace.app.App.new_run`."""
 
-    def __call__(self, sync: Sync, trigger: str, *, cursor: int = 0, kind: RunKind = "query") -> NewRun: ...
+    def __call__(self, sync: Sync, trigger: str, *, cursor: int | None = None, kind: RunKind = "query") -> NewRun: ...
 
 
 class Receiver:
@@ -74,7 +74,8 @@ class Receiver:
         if cursor >= newest or await self._resting(sync):
             return None
         try:
-            return await self._store.create_run(self._new_run(sync, "received", cursor=cursor, kind="received"))
+            anew = None if cursor else 0  # the sync's own as it is by then, unless that is no number of a journal
+            return await self._store.create_run(self._new_run(sync, "received", cursor=anew, kind="received"))
         except RunLive:
             return None  # another process was first
 

@@ -202,9 +202,10 @@ class Worker:
             bench.senders[name] = Sender(name, destination, lane, bench.job, self.house.clock, self.house.retry)
 
     def _lane(self, name: str, destination: Destination) -> Lane:
-        if name not in self._lanes:
-            self._lanes[name] = Lane(destination.limits, self.house.clock, self.house.open_parts)
-        return self._lanes[name]
+        lane = self._lanes.get(name)
+        if lane is None or lane.limits != destination.limits:  # the destination may have been edited
+            lane = self._lanes[name] = Lane(destination.limits, self.house.clock, self.house.open_parts)
+        return lane
 
     def _count_settled(self, bench: _Bench, delivery: Delivery) -> None:
         if delivery.outcomes:

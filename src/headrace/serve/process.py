@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -174,7 +175,7 @@ def _server(app: App, parts: Parts, options: Options) -> uvicorn.Server:
 
 @contextlib.contextmanager
 def _signals(app: App, stop: asyncio.Event) -> Iterator[None]:
-    """SIGTERM and SIGINT stop gently, SIGHUP reads the files again."""
+    """SIGTERM and SIGINT stop gently, a second SIGINT at once; SIGHUP reads the files again."""
     loop = asyncio.get_running_loop()
     reloading: set[asyncio.Task[None]] = set()
 
@@ -183,8 +184,13 @@ def _signals(app: App, stop: asyncio.Event) -> Iterator[None]:
         reloading.add(task)
         task.add_done_callback(reloading.discard)
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    def interrupt() -> None:
+        if stop.is_set():
+            os._exit(130)  # what was settled is durable; the next start goes on
+        stop.set()
+
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_signal_handler(signal.SIGINT, interrupt)
     loop.add_signal_handler(signal.SIGHUP, reload)
     try:
         yield

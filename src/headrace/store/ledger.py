@@ -70,7 +70,7 @@ def set_enabled(connection: sa.Connection, sync: str, enabled: bool, *, audit: C
 
 def create_run(connection: sa.Connection, new: NewRun, *, audit: Change | None = None) -> Run:
     note(connection, audit)
-    values = rows.new_run_values(new) | {"state": RunState.QUEUED, "cursor_edits": _cursor_edits(new.sync)}
+    values = _new_run_values(new) | {"state": RunState.QUEUED}
     unless_live = insert(connection, RUNS).values(values).on_conflict_do_nothing().returning(RUNS.c.id)
     while connection.execute(unless_live).first() is None:  # once more where the live run ended in between
         rival = live_run(connection, new.sync)
@@ -87,7 +87,7 @@ def create_run(connection: sa.Connection, new: NewRun, *, audit: Change | None =
 def record_skip(connection: sa.Connection, new: NewRun, reason: str) -> Run:
     _require_unused(connection, new.id)
     nothing = rows.Totals(counts={destination: Counts() for destination in new.destinations})
-    values = rows.new_run_values(new) | {"state": RunState.SKIPPED, "cursor_edits": _cursor_edits(new.sync)}
+    values = _new_run_values(new) | {"state": RunState.SKIPPED}
     values |= rows.ending_values(nothing, new.created_at, Problem("skipped", reason))
     connection.execute(sa.insert(RUNS).values(values))
     return _run(connection, new.id)
@@ -221,10 +221,16 @@ def _run(connection: sa.Connection, run_id: str) -> Run:
     return rows.read_runs(connection, _RUN, run=run_id)[0]
 
 
-def _cursor_edits(sync: str) -> sa.ColumnElement[int]:
-    """How often the sync's cursor was set by hand until now."""
-    edits = sa.select(SYNCS.c.cursor_edits).where(SYNCS.c.name == sync).scalar_subquery()
-    return sa.func.coalesce(edits, 0)
+def _new_run_values(new: NewRun) -> dict[str, Any]:
+    """The cursor and how often it was set by hand until now are read by the statement that writes them."""
+    now = {"cursor_edits": _of_sync(new.sync, SYNCS.c.cursor_edits)}
+    if new.cursor is None:
+        now["cursor"] = _of_sync(new.sync, SYNCS.c.cursor)
+    return rows.new_run_values(new) | now
+
+
+def _of_sync(sync: str, column: sa.Column[int]) -> sa.ColumnElement[int]:
+    return sa.func.coalesce(sa.select(column).where(SYNCS.c.name == sync).scalar_subquery(), 0)
 
 
 def _living(connection: sa.Connection, run_id: str) -> sa.Row[Any]:

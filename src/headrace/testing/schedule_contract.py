@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -78,6 +79,15 @@ class ScheduleContract:
         await store.set_cursor("people", 7)
         await self._carry(store, run)
         assert (await store.sync_state("people")).cursor == 7
+
+    @pytest.mark.parametrize("skipped", [False, True], ids=["made", "skipped"])
+    async def test_a_run_by_hand_reads_from_where_the_sync_stands(self, store: Store, skipped: bool) -> None:
+        """Its cursor is the sync's own when it is recorded, 0 for a sync that never ran; a given one goes first."""
+        make = partial(store.record_skip, reason="as it was") if skipped else store.create_run
+        await store.set_cursor("people", 5)
+        assert (await make(replace(new_run("run-1"), cursor=None))).cursor == 5
+        assert (await make(replace(new_run("run-2", "orders"), cursor=None))).cursor == 0
+        assert (await make(replace(new_run("run-3", "carts"), cursor=9))).cursor == 9
 
     async def test_a_due_time_that_was_moved_makes_no_run(self, store: Store) -> None:
         """Whoever comes late changes nothing: the due time has moved, the sync is not planned, or was switched off."""
