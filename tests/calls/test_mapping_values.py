@@ -316,6 +316,10 @@ def test_no_relationship_attributes(map_rows: MapRows) -> None:
         ({"traits.object_type_id": text("2")}, '{"object_type_id": "2"}'),
         ({"objectTypeId": one(2, pa.int64())}, '{"objectTypeId": 2, "object_type_id": "2"}'),
         ({"objectTypeId": text("2"), "object_type_id": text("3")}, '{"objectTypeId": "2", "object_type_id": "3"}'),
+        (
+            {"objectTypeId": one(True, pa.bool_()), "object_type_id": text("3")},
+            '{"objectTypeId": true, "object_type_id": "3"}',
+        ),
         ({"objectTypeId": text(None)}, '{"objectTypeId": null}'),
         ({"objectTypeId": text(" ")}, '{"objectTypeId": " "}'),
         ({"a.objectTypeId": text("2")}, '{"a": {"objectTypeId": "2"}}'),

@@ -173,12 +173,19 @@ async def test_a_damaged_part_says_so(tmp_path: Path) -> None:
     assert told.value.code == "stage_failed"
 
 
-@pytest.mark.parametrize("content", [None, b"PAR1 no more"])
-def test_an_error_file_that_is_gone_or_damaged_says_so(tmp_path: Path, content: bytes | None) -> None:
-    """Failed rows that cannot be read name the run and the file."""
+@pytest.mark.parametrize(
+    ("content", "code", "words"),
+    [(None, "errors_forgotten", "are not kept any more"), (b"PAR1 no more", "errors_unreadable", "gone or damaged")],
+    ids=["gone", "damaged"],
+)
+def test_an_error_file_that_is_gone_or_damaged_says_so(
+    tmp_path: Path, content: bytes | None, code: str, words: str
+) -> None:
+    """Failed rows that cannot be read name the run, and why."""
     if content is not None:
         (tmp_path / "r").mkdir()
         (tmp_path / "r" / "rows.parquet").write_bytes(content)
-    with pytest.raises(HeadraceError, match="gone or damaged") as told:
+    with pytest.raises(HeadraceError, match=words) as told:
         list(LocalErrorFiles(tmp_path).read("r", ["rows"]))
-    assert told.value.code == "errors_unreadable"
+    assert told.value.code == code
+    assert "'r'" in told.value.message

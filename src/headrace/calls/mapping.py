@@ -214,12 +214,11 @@ class Mapping:
             elif key == "_update" and self.call is CallKind.IDENTIFY:
                 self._update_flag(work, draft, values, index)
                 omit[index] = True
-            elif key.lower() in ("object_type_id", "objecttypeid") and self.call is CallKind.GROUP:
-                text = self._checked(work, draft, index, key)
-                if key.lower() == "object_type_id":
-                    values[index] = Value(text, plain=True)
-                elif "object_type_id" not in self.placement.body.children:
-                    draft.envelope["object_type_id"] = text
+            elif key == "object_type_id" and self.call is CallKind.GROUP:
+                values[index] = Value(self._checked(work, draft, index, key), plain=True)
+            elif key == "objectTypeId" and self.call is CallKind.GROUP:
+                if "object_type_id" not in self.placement.body.children:  # beside that one it is a trait like any other
+                    draft.envelope["object_type_id"] = self._checked(work, draft, index, key)
 
     def _update_flag(self, work: Work, draft: _Draft, values: dict[int, Value], index: int) -> None:
         column = self.columns[index]
