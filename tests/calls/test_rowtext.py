@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 
 from headrace.calls.mapping import Mapping
@@ -38,6 +39,7 @@ def remade(batch: pa.RecordBatch, kind: CallKind, options: MapOptions) -> tuple[
     return both[0], both[1]
 
 
+@pytest.mark.slow
 @settings(MAPPING, max_examples=TABLES // 2)
 @given(cases())
 def test_a_call_is_made_again_from_its_row(case: tuple[pa.RecordBatch, CallKind, MapOptions]) -> None:
@@ -52,6 +54,7 @@ def test_a_call_is_made_again_from_its_row(case: tuple[pa.RecordBatch, CallKind,
     assert again == calls, batch.schema
 
 
+@pytest.mark.slow
 @settings(MAPPING, max_examples=TABLES // 2)
 @given(cases())
 def test_a_refused_row_is_refused_again(case: tuple[pa.RecordBatch, CallKind, MapOptions]) -> None:

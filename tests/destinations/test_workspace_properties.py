@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -107,6 +108,7 @@ def first_of_each(calls: list[Step]) -> list[Step]:
     return list(first.values())
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(with_repetitions(), st.integers(1, 30))
 def test_repetition_changes_nothing(calls: list[Step], size: int) -> None:

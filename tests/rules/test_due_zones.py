@@ -103,6 +103,7 @@ def check(name: str, years: range = YEARS) -> int:
     return count
 
 
+@pytest.mark.slow
 def test_every_zone() -> None:
     """In all zones of the database, through every change of clocks in seven years, whatever the time of day: each day's
     run comes once, at its time; at the first where it is shown twice, right after the jump where it is left out."""

@@ -272,6 +272,7 @@ async def killed_once(at: int) -> bool:
     return bool(mortal.dead)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", range(4))
 def test_a_kill_anywhere_loses_and_doubles_nothing(first: int) -> None:
     """Whatever the moment of a kill: each refused row is delivered later, under one messageId, with fresh values."""

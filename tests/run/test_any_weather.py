@@ -6,6 +6,7 @@ import asyncio
 import random
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -72,6 +73,7 @@ def adds_up(counts: Counts, run: Run) -> bool:
     return counts.total == run.extracted == ROWS
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 1 << 32), calls=st.integers(1, 20), in_flight=st.integers(1, 4), ordered=st.booleans())
 @settings(max_examples=10, deadline=None)
 def test_any_weather(seed: int, calls: int, in_flight: int, ordered: bool) -> None:

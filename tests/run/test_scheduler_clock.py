@@ -105,6 +105,7 @@ async def test_a_frozen_clock() -> None:
 # --------------------------------------------------------------------------------------------------- several processes
 
 
+@pytest.mark.slow
 @simulated
 async def test_several_schedulers_make_one_run_of_each_due_time() -> None:
     """Three schedulers over one ledger, ticking at once through twelve minutes: each due time of each sync, once."""
@@ -203,6 +204,7 @@ async def test_trouble_passes(caplog: pytest.LogCaptureFixture) -> None:
         await ticking
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     st.lists(
