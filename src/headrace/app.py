@@ -25,16 +25,18 @@ from headrace.loader import Loader
 from headrace.model import Check, Connection, NewRun, Problem, Run, RunKind, Sync
 from headrace.net.guard import GuardedHttp
 from headrace.net.http import AiohttpClient
+from headrace.net.rehearsal import RehearsalHttp
 from headrace.net.ssh_keys import SshKeys
 from headrace.net.ssh_loop import SshLoop
 from headrace.net.ssh_tunnels import SshTunnels
 from headrace.places import Places, opened_vault
 from headrace.ports import Destination, Http, Source, Tools
-from headrace.preview import Preview, preview
+from headrace.preview import Preview, Sample, preview
 from headrace.project import Project
 from headrace.query import relocated, render
 from headrace.run.job import House, Job, Spans, no_spans
 from headrace.run.worker import Worker
+from headrace.sources.catalog import Catalog, Catalogs, read_catalog
 from headrace.stage.errorfiles import LocalErrorFiles
 from headrace.stage.journals import LocalJournals
 from headrace.stage.local import LocalStage
@@ -70,6 +72,7 @@ class App:
         self.locks = FileLocks(places.home / "locks")
         self._tools = Tools(http, self.clock, places.home, places.base)
         self._ssh = SshLoop()
+        self._catalogs = Catalogs(self._read_catalog, self.clock)
         self.journals = LocalJournals(places.home / "journal", store, self.clock)
         house = House(
             store, self.stage, self.errors, self.seen, self.locks, self.clock, self.open_source, self.open_destination,
@@ -151,6 +154,29 @@ class App:
         assert make is not None
         return make(connection.settings, self._tools_for(Kind.DESTINATION, connection))
 
+    def rehearsal_of(self, name: str) -> tuple[Destination, RehearsalHttp] | None:
+        """A destination whose requests go nowhere and can be looked at; None for one that not only speaks HTTP."""
+        connection = self._configured(Kind.DESTINATION, name, self.project.destinations)
+        spec = specs()["destination", connection.type]
+        if spec.destination is None or not spec.over_http:
+            return None
+        http = RehearsalHttp()
+        return spec.destination(connection.settings, replace(self._tools, http=http)), http
+
+    async def catalog(self, name: str) -> Catalog:
+        """The tables and columns of a source; empty where its connector cannot tell. Raises `SourceError`."""
+        return await self._catalogs.of(self._configured(Kind.SOURCE, name, self.project.sources))
+
+    async def _read_catalog(self, connection: Connection) -> Catalog:
+        query = specs()["source", connection.type].catalog_query(connection.settings)
+        if not query:
+            return Catalog()
+        source = self._source(connection)
+        try:
+            return await read_catalog(source, query)
+        finally:
+            await source.close()
+
     def _tools_for(self, kind: Kind, connection: Connection) -> Tools:
         """Addresses and paths that an operator wrote into a file are trusted; those given over the API are judged."""
         if trusted(connection.origin):
@@ -211,6 +237,11 @@ class App:
 
     async def preview_of(self, sync: Sync, *, limit: int = 10, last_sync_time: int | None = None) -> Preview:
         """The same for a sync that need not be configured; its source must be."""
+        sample = await self.sample_of(sync, limit=limit, last_sync_time=last_sync_time)
+        return await in_thread(preview, sync, sample)
+
+    async def sample_of(self, sync: Sync, *, limit: int = 10, last_sync_time: int | None = None) -> Sample:
+        """The first rows of a sync's query, before they are mapped."""
         if sync.call is None:
             raise received_only(sync, "no query to preview. See what came in: Data In")
         cursor = max(0, (last_sync_time or 0) - sync.lookback)
@@ -219,7 +250,7 @@ class App:
         try:
             as_of = int((await source.now()).timestamp())
             table = await source.preview(sql, limit)
-            return preview(sync, table, as_of, list(source.notes))
+            return Sample(table, as_of, tuple(source.notes))
         except QueryError as error:
             raise relocated(error, sync.query, last_sync_time=cursor) from None
         finally:

@@ -46,3 +46,18 @@ class Spec:
     """Rules between fields: (field name, what is wrong and how to mend it) for each that is broken."""
     receives: bool = False
     """A source to which programs send calls: there is nothing to query, and each call names its own kind."""
+    dialect: str = ""
+    """Of a source's SQL, as editors know it: postgresql, mysql, sqlserver …"""
+    catalog: str | Callable[[Mapping[str, Any]], str] = ""
+    """A query that tells every column the account may read, in order: schema, table, column, type. By the settings,
+    where it depends on them; empty where there is none."""
+    grants: str = ""
+    """The statements that make an account which only reads; names in them are those of the fields' examples."""
+    guide: str = ""
+    """The page of the documentation that shows how to connect it: how-to/connect-postgresql.md"""
+    over_http: bool = False
+    """A destination that sends by `Tools.http` alone: with a client that sends nothing, its requests can be shown."""
+
+    def catalog_query(self, settings: Mapping[str, Any]) -> str:
+        """The query for all tables and columns; empty where the source has none."""
+        return self.catalog if isinstance(self.catalog, str) else self.catalog(settings)

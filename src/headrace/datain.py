@@ -50,6 +50,7 @@ class CallFilter:
     kind: str = ""
     outcome: str = ""
     text: str = ""
+    row: int = 0  # of the run
 
     def takes(self, call: KeptCall) -> bool:
         wanted = self.text.lower()
@@ -58,6 +59,7 @@ class CallFilter:
             and self.sync in ("", call.sync)
             and self.run in ("", call.run or "")
             and self.kind in ("", call.kind)
+            and self.row in (0, call.row)
             and (not self.outcome or any(answer.outcome == self.outcome for answer in call.answers.values()))
             and (not wanted or any(wanted in text.lower() for text in (call.user, call.name, call.message_id)))
         )

@@ -240,6 +240,30 @@ class RunFilter:
     states: tuple[RunState, ...] = ()
     triggers: tuple[str, ...] = ()
     failed_rows: bool = False  # only those with rows that were not delivered
+    since: datetime | None = None  # created at that moment or later
+    until: datetime | None = None  # created before that moment
+
+
+@dataclass(frozen=True, slots=True)
+class RunTotals:
+    """What runs add up to. ``states`` counts the runs; a row counts once at each destination it was for."""
+
+    states: Mapping[str, int] = field(default_factory=dict)
+    extracted: int = 0  # rows read, whatever number of destinations they were for
+    counts: Counts = field(default_factory=Counts)
+
+
+@dataclass(frozen=True, slots=True)
+class RunBar:
+    """A run in a chart: its state, its time, and its counts over all destinations."""
+
+    id: str
+    sync: str
+    state: RunState
+    created_at: datetime
+    ended_at: datetime | None
+    extracted: int
+    counts: Counts
 
 
 @dataclass(frozen=True, slots=True)

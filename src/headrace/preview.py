@@ -18,6 +18,15 @@ _RUN = "preview"
 
 
 @dataclass(frozen=True, slots=True)
+class Sample:
+    """The first rows of a query as the source gave them; ``notes`` are the source's own, to be shown."""
+
+    table: pa.Table
+    as_of: int
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class PreviewRow:
     """One row: its values, and either its call or why there is none."""
 
@@ -35,16 +44,13 @@ class Preview:
     calls: CallsBatch | None = field(default=None, repr=False)  # those of the rows that have one, to be encoded
 
 
-def preview(sync: Sync, table: pa.Table, as_of: int, notes: Sequence[str] = ()) -> Preview:
-    """Map a query's first rows as a run would. Raises `QueryError` where the columns cannot be mapped.
-
-    ``notes`` are the source's own, to be shown with the mapping's.
-    """
-    batches = table.combine_chunks().to_batches()
-    batch = batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
+def preview(sync: Sync, sample: Sample) -> Preview:
+    """Map a query's first rows as a run would. Raises `QueryError` where the columns cannot be mapped."""
+    batches = sample.table.combine_chunks().to_batches()
+    batch = batches[0] if batches else pa.RecordBatch.from_pylist([], schema=sample.table.schema)
     assert sync.call is not None, "calls that were received have no query to preview"
     mapping = Mapping(batch.schema, sync.call, sync.options, sync.limits)
-    mapped = mapping.map(batch, 1, _RUN, as_of)
+    mapped = mapping.map(batch, 1, _RUN, sample.as_of)
     numbers = mapped.calls.columns.column("row").to_pylist()
     calls = dict(zip(numbers, mapped.calls.dicts(), strict=True))
     texts = rows_json(batch, mapping.columns, sync.options)
@@ -55,7 +61,7 @@ def preview(sync: Sync, table: pa.Table, as_of: int, notes: Sequence[str] = ()) 
         for number, text in enumerate(texts, start=1)
     ]
     columns = [(column.name, str(column.type)) for column in mapping.columns]
-    return Preview(columns, rows, [*mapping.warnings, *notes, *mapped.notes], mapped.calls)
+    return Preview(columns, rows, [*mapping.warnings, *sample.notes, *mapped.notes], mapped.calls)
 
 
 def _in_order(values: dict[str, Any], mapping: Mapping) -> dict[str, Any]:

@@ -57,6 +57,7 @@ class Service:
     seconds: bool = False  # allow schedules below a minute
     preview: bool = True  # whether rows of data may be looked at by anyone
     egress_allow: tuple[str, ...] = ()  # private networks that given addresses may lead to: 10.0.0.0/8
+    egress_addresses: tuple[str, ...] = ()  # from which it reaches databases, for people to let in; only shown
     session_idle: int = 12 * 3600  # seconds
     session_longest: int = 30 * DAY
     ingest_call_bytes: int = 32_768

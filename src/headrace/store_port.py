@@ -13,7 +13,19 @@ from headrace.datain import CallStore
 from headrace.definitions import DefinitionStore
 from headrace.due import ScheduleStore
 from headrace.journal import JournalStore
-from headrace.model import Delivery, NewRun, Part, Problem, Run, RunFilter, RunState, SyncState
+from headrace.model import (
+    Counts,
+    Delivery,
+    NewRun,
+    Part,
+    Problem,
+    Run,
+    RunBar,
+    RunFilter,
+    RunState,
+    RunTotals,
+    SyncState,
+)
 from headrace.people import Change, PeopleStore
 from headrace.retries import RetryStore
 
@@ -38,6 +50,18 @@ class OverviewStore(Protocol):
 
     async def sync_states(self) -> dict[str, SyncState]:
         """Of every sync the store knows; others are as `SyncState()`."""
+        ...
+
+    async def run_totals(self, wanted: RunFilter) -> RunTotals:
+        """What the runs of a filter add up to; of those that live, what is settled so far."""
+        ...
+
+    async def settled_since(self, moment: datetime) -> Counts:
+        """What was settled, over all destinations, by runs that ended at or after a moment, or that live."""
+        ...
+
+    async def newest_bars(self, syncs: Sequence[str], limit: int) -> list[RunBar]:
+        """The newest runs of these syncs together, for a chart: the newest last."""
         ...
 
 

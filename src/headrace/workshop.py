@@ -66,6 +66,16 @@ class Workshop:
         await self._app.reload_if_changed()
         return self._all(kind)
 
+    async def users(self, kind: Kind) -> Mapping[str, list[str]]:
+        """What refers to the definitions of a kind, by their names: ``sync people``."""
+        await self._app.reload_if_changed()
+        users = [each for other in (Kind.SYNC, Kind.ALERT) for each in self._all(other)]
+        found: dict[str, list[str]] = {}
+        for each in users:
+            for name in set(_referred(each, kind)):
+                found.setdefault(name, []).append(f"{each.kind} {each.name}")
+        return found
+
     # ----------------------------------------------------------------------------------------------------- to work on
 
     async def create(self, kind: Kind, name: str, body: Body, *, by: str, audit: Change | None = None) -> Shown:
@@ -196,7 +206,7 @@ class Workshop:
         """What refers to a definition, whether or not it is well: ``sync people``."""
         for other in (Kind.SYNC, Kind.ALERT):
             for each in self._all(other):
-                if _refers(each, kind, name):
+                if name in _referred(each, kind):
                     yield f"{other} {each.name}"
 
     # ------------------------------------------------------------------------------------------------------- looking
@@ -252,20 +262,19 @@ def _type_of(node: Map) -> str:
     return kind.text if isinstance(kind, Scalar) else ""
 
 
-def _refers(user: Shown, kind: Kind, name: str) -> bool:
-    """Whether a sync or alert channel names that definition."""
+def _referred(user: Shown, kind: Kind) -> list[str]:
+    """The names of definitions of a kind that a sync or alert channel gives."""
     body = user.body
     match user.kind, kind:
         case Kind.SYNC, Kind.SOURCE:
-            return bool(body.get("source") == name)
-        case Kind.SYNC, Kind.DESTINATION:
-            return name in _listed(body.get("destinations"))
+            return [str(body.get("source"))]
+        case (Kind.SYNC, Kind.DESTINATION) | (Kind.ALERT, Kind.SYNC):
+            return [str(name) for name in _listed(body.get(kind.section))]
         case Kind.SYNC, Kind.SYNC:
-            return " ".join(str(body.get("schedule", "")).split()).lower() == f"after {name}"
-        case Kind.ALERT, Kind.SYNC:
-            return name in _listed(body.get("syncs"))
+            first, _, other = " ".join(str(body.get("schedule", "")).split()).lower().partition(" ")
+            return [other] if first == "after" else []
         case _:
-            return False
+            return []
 
 
 def _listed(value: Any) -> Collection[Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from headrace.testing.http_server import Answer
 from tests.api.conftest import Service
 
 SECRET = "hunter2-hunter2"
@@ -155,3 +156,27 @@ async def test_connections_are_the_owners(service: Service, role: str) -> None:
     body = {"name": "more", "definition": webhook(service)}
     for path in ("destinations", "destinations/test", "destinations/hook/check"):
         assert (await client.post(f"/api/v1/{path}", json=body)).code == "forbidden"
+
+
+async def test_how_connections_stand(service: Service) -> None:
+    """Unknown before the first run; failing where the last run of a sync ended badly there; working otherwise."""
+    viewer = service.as_role("viewer")
+
+    async def health(path: str) -> tuple[str, list[str], str | None]:
+        told = (await viewer.get(f"/api/v1/{path}")).json
+        return told["health"], told["failing"], (told["last_run"] or {}).get("id")
+
+    assert await health("destinations/hook") == ("unknown", [], None)
+    first = await service.run("orders")
+    assert await health("destinations/hook") == ("working", [], first.id)
+    assert await health("destinations/export") == ("unknown", [], None)
+    service.hook.always(Answer(400))
+    second = await service.run("people")
+    assert await health("destinations/hook") == ("failing", ["people"], second.id)
+    assert await health("destinations/export") == ("working", [], second.id)
+    assert await health("sources/shop") == ("working", [], second.id)
+    service.sql("DROP TABLE people")
+    third = await service.run("people")
+    assert await health("sources/shop") == ("failing", ["people"], third.id)
+    items = (await viewer.get("/api/v1/destinations")).json["items"]
+    assert [(one["name"], one["last_run"]["id"]) for one in items] == [("export", third.id), ("hook", third.id)]

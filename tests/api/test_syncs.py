@@ -216,3 +216,36 @@ async def test_live_and_last_run(service: Service) -> None:
     told = (await service.as_role("viewer").get("/api/v1/syncs/people")).json
     assert told["last_run"]["state"] == RunState.QUEUED
     assert told["live_run"]["id"] == begun.id
+
+
+async def test_a_draft_is_judged(service: Service) -> None:
+    """An editor hears all that is wrong, field by field, and nothing is saved; what a file manages is refused."""
+    editor = service.as_role("editor")
+
+    async def findings(**body: Any) -> list[tuple[str, str]]:
+        answer = await editor.post("/api/v1/syncs/validate", json=body)
+        assert answer.status == 200, answer.text
+        return [(one["where"], one["code"]) for one in answer.json["findings"]]
+
+    assert await findings(definition=definition()) == []
+    wrong = await findings(name="mine", definition=definition(source="shpo", schedule="now and then"))
+    assert {where for where, _ in wrong} == {"syncs.mine.source", "syncs.mine.schedule"}
+    assert [one["name"] for one in (await editor.get("/api/v1/syncs")).json["items"]] == ["orders", "people"]
+    await made(service)
+    assert await findings(name="mine", definition=definition(schedule="after orders")) == []
+    managed = await editor.post("/api/v1/syncs/validate", json={"name": "people", "definition": definition()})
+    assert (managed.status, managed.code) == (409, "managed_by_file")
+    assert (await service.as_role("operator").post("/api/v1/syncs/validate", json={"definition": {}})).status == 403
+
+
+async def test_who_uses_a_sync(service: Service) -> None:
+    """What runs after a sync, or alerts about it, is told: it keeps the sync from being deleted."""
+    etag = await made(service)
+    body = {"name": "later", "definition": definition(schedule="After  mine")}
+    assert (await service.as_role("editor").post("/api/v1/syncs", json=body)).status == 201
+    viewer = service.as_role("viewer")
+    assert (await viewer.get("/api/v1/syncs/mine")).json["used_by"] == ["sync later"]
+    listed = {one["name"]: one["used_by"] for one in (await viewer.get("/api/v1/syncs")).json["items"]}
+    assert listed == {"later": [], "mine": ["sync later"], "orders": [], "people": []}
+    refused = await service.as_role("editor").delete("/api/v1/syncs/mine", headers={"if-match": etag})
+    assert refused.code == "in_use"

@@ -208,7 +208,7 @@ async def heard(follower: Follower) -> Any:
     return orjson.loads(message)
 
 
-async def follower_of(hub: Hub, topic: str, **wanted: str) -> Follower:
+async def follower_of(hub: Hub, topic: str, **wanted: Any) -> Follower:
     """A follower that has been let in."""
     follower = hub.follower()
     follower.follow(topic, CallFilter(**wanted))

@@ -118,6 +118,13 @@ def warehouse(only_here: None, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield warehouse
 
 
+def test_the_catalog_is_of_a_place() -> None:
+    """BigQuery tells the columns of a dataset or of a region, and of everything there is no catalog."""
+    assert "`sales`.INFORMATION_SCHEMA.COLUMNS" in SPEC.catalog_query({"dataset": "sales", "location": "EU"})
+    assert "`region-eu`.INFORMATION_SCHEMA.COLUMNS" in SPEC.catalog_query({"dataset": None, "location": "EU"})
+    assert SPEC.catalog_query({"dataset": None, "location": None}) == ""
+
+
 class TestBigQuery(ServerContract):
     series = NUMBERS
     slow = FOREVER + " where a * b = -1"

@@ -22,6 +22,7 @@ from headrace.model import Secret
 from headrace.ports import Source
 from headrace.sources import buckets_objects
 from headrace.sources.buckets_source import BucketSource
+from headrace.sources.files import SPEC
 from headrace.testing.source_contract import SourceContract, Typed
 from tests.emulators.process import Emulator
 from tests.sources.buckets import AZURE_KEY, S3, Answer, Azurite, made, opened, put, rows, s3_client
@@ -65,6 +66,7 @@ async def exhausted(batches: AsyncIterator[pa.RecordBatch]) -> int:
 
 
 class TestFilesInS3(SourceContract):
+    catalog = SPEC.catalog_query({}), ("main", "people", "id BIGINT, name VARCHAR")
     series = "select n, label from series where n <= {rows}"
     slow = "select count(*) from range(1000000000000) where range % 7 = 8"
     fails_late = "select case when n = 900000 then error('late') else n end as n from series"

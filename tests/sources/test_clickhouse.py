@@ -74,12 +74,12 @@ def showing(certificates: Certificates) -> Iterator[Mapping[str, int]]:
 
 
 class TestClickHouse(ServerContract):
+    catalog = SPEC.catalog_query({}), ("shop", "people", "id Int32, name String")
     series = "select toInt64(number + 1) as n, concat('row ', toString(number + 1)) as label from numbers({rows})"
     slow = "select count() from numbers(1000000000000) where not ignore(rand())"
     fails_late = "select throwIf(number = 1900000) as bad from numbers(2000000)"
     names = ("cart.items.0", 'say "hi"', "it's", " a b ", "{}", "UserId", "straße 名前 😀", "a`b", "back`slash")
     equal_names = False
-    quote = '"'
     wrong = (
         ("select nope from people", None, None, "nope"),
         ("select 1,\n  'ü😀', nope nope2 nope3\nfrom people", 2, 20, "nope3"),

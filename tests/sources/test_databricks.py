@@ -70,6 +70,7 @@ def showing(certificates: Certificates) -> Iterator[Mapping[str, int]]:
 
 
 class TestDatabricks(ServerContract):
+    catalog = SPEC.catalog_query({}), ("main", "people", "id BIGINT, name VARCHAR")
     series = "select id + 1 as n, concat('row ', id + 1) as label from range({rows})"
     slow = "select count(*) from range(10000000) a cross join range(10000000) b where hash(a.id, b.id) = 1"
     fails_late = "select case when id = 190000 then raise_error('late') end as bad from range(200000)"

@@ -26,6 +26,7 @@ SAMPLE = 210_000  # rows after which a CSV column's type could be guessed wrongl
 
 
 class TestFiles(SourceContract):
+    catalog = SPEC.catalog_query({}), ("main", "people", "id BIGINT, name VARCHAR")
     series = "select range + 1 as n, 'row ' || n as label from range({rows})"
     slow = "select count(*) from range(1000000000000) where range % 7 = 8"
     fails_late = "select case when range = 900000 then error('late') else range end as n from range(1000000)"

@@ -17,6 +17,7 @@ from headrace.calls.batch import JSON_FIELD, NUMERIC_FIELD
 from headrace.errors import QueryError, SourceError
 from headrace.model import Secret
 from headrace.ports import Source, Tools
+from headrace.sources.mysql import SPEC
 from headrace.sources.mysql_connection import Connection
 from headrace.testing.mariadb import MariadbServer
 from headrace.testing.server_contract import ServerContract
@@ -33,17 +34,11 @@ def _kind(column: str) -> str:
 
 
 class TestMariadb(ServerContract):
+    catalog = SPEC.catalog_query({}), ("shop", "people", "id bigint(20), name text")
     quote = "`"
     names = (
-        "cart.items.0",
-        'say "hi"',
-        "it's",
-        "a b",
-        "{}",
-        "UserId",
-        "`",
-        "straße 名前",
-    )  # it cuts spaces off at both ends, and knows nothing beyond U+FFFF here
+        "cart.items.0", 'say "hi"', "it's", "a b", "{}", "UserId", "`", "straße 名前",
+    )  # fmt: skip  # it cuts spaces off at both ends, and knows nothing beyond U+FFFF here
     longest_name = 64
     series = "select seq as n, concat('row ', seq) as label from seq_1_to_{rows}"
     slow = "select count(*) from seq_1_to_1000000000 where seq % 7 = sqrt(-seq)"

@@ -46,6 +46,7 @@ def redshift(postgres: PostgresServer) -> str:
 
 
 class TestRedshift(ServerContract):
+    catalog = SPEC.catalog_query({}), ("public", "people", "id bigint, name text")
     series = "select n, 'row ' || n as label from (select generate_series(1::bigint, {rows}) as n) as numbers"
     slow = "select count(*) from generate_series(1, 1000000000000)"
     fails_late = "select 1 / (100000 - n) from generate_series(1, 200000) as n"

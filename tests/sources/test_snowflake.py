@@ -149,6 +149,7 @@ def settings_for(emulator: Emulator, **changed: Any) -> dict[str, Any]:
 
 
 class TestSnowflake(ServerContract):
+    catalog = SPEC.catalog_query({}), ("PUBLIC", "PEOPLE", "ID NUMBER, NAME TEXT")
     series = SERIES
     slow = "select system$wait(3600)"
     fails_late = "select cast(iff(\"n\" < 150000, '1', 'x') as int) from (" + SERIES.format(rows=200_000) + ")"

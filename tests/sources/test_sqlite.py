@@ -28,6 +28,10 @@ insert into texts values ('hello world');
 
 
 class TestSqlite(SourceContract):
+    catalog = (
+        SPEC.catalog_query({}),
+        ("", "people", "id integer, name text, active boolean, born date, price decimal(10, 2)"),
+    )
     series = NUMBERS + "select n, 'row ' || n as label from s"
     slow = NUMBERS.format(rows=1_000_000_000_000) + "select count(*) as n from s"
     fails_late = (

@@ -103,6 +103,7 @@ def settings_for(server: StandIn, **settings: Any) -> dict[str, Any]:
 
 
 class TestSqlServer(ServerContract):
+    catalog = SPEC.catalog_query({}), ("dbo", "people", "id BIGINT, name VARCHAR")
     series = "select value as n, cast(concat('row ', value) as varchar(20)) as label from generate_series(1, {rows})"
     slow = "select count(*) as n from generate_series(1, 1000000000000)"
     fails_late = (

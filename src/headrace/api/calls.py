@@ -63,11 +63,12 @@ async def list_calls(
     kind: CallKind | None = None,
     outcome: Annotated[Outcome | None, Query(description="At any of its destinations.")] = None,
     text: Annotated[str, Query(max_length=200, description="In user, name or messageId, in any case.")] = "",
+    row: Annotated[int, Query(ge=0, lt=2**63, description="Made from this row of the run; 0: from any.")] = 0,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[KeptCallShown]:
     before = decode(cursor, int)
-    wanted = CallFilter(source, sync, run, kind or "", outcome or "", text)
+    wanted = CallFilter(source, sync, run, kind or "", outcome or "", text, row)
     found = await caller.app.store.kept_calls(wanted, before[0] if before else None, limit + 1)
     more = encode(found[limit - 1].id) if len(found) > limit else None
     return Page(items=[KeptCallShown.of(call) for call in found[:limit]], next=more)

@@ -51,6 +51,9 @@ class ConnectorShown(Shape):
     type: str
     title: str
     summary: str
+    dialect: str = Field(description="Of a source's SQL: postgresql, mysql, sqlserver, sqlite, duckdb … or empty.")
+    grants: str = Field(description="Statements that make an account which only reads; the names are examples.")
+    guide: str = Field(description="How to connect it: a page of the documentation; empty where there is none.")
     receives: bool = Field(description="A source to which programs send calls: there is nothing to query.")
     fields: list[FieldShown]
 
@@ -67,6 +70,9 @@ async def list_connectors(caller: Viewer) -> Connectors:  # noqa: ARG001  whoeve
             type=spec.type,
             title=spec.title,
             summary=spec.summary,
+            dialect=spec.dialect,
+            grants=spec.grants,
+            guide=spec.guide,
             receives=spec.receives,
             fields=[FieldShown.of(field) for field in spec.fields],
         )

@@ -31,7 +31,7 @@ async def get_destination(name: str, caller: Viewer, response: Response) -> Conn
     "", operation_id="create_destination", summary="Make a destination", status_code=201, responses=problems(409)
 )
 async def create_destination(body: New, caller: Connector, response: Response) -> ConnectionShown:
-    return connections.shown(caller, await definitions.create(caller, Kind.DESTINATION, body, response))
+    return await connections.shown(caller, await definitions.create(caller, Kind.DESTINATION, body, response))
 
 
 @router.put(
@@ -40,7 +40,9 @@ async def create_destination(body: New, caller: Connector, response: Response) -
 async def update_destination(
     name: str, body: Edit, version: Version, caller: Connector, response: Response
 ) -> ConnectionShown:
-    return connections.shown(caller, await definitions.update(caller, Kind.DESTINATION, name, body, version, response))
+    return await connections.shown(
+        caller, await definitions.update(caller, Kind.DESTINATION, name, body, version, response)
+    )
 
 
 @router.delete(

@@ -13,9 +13,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import headrace
 from headrace.api import (
+    about,
     alerts,
     audit,
     calls,
+    catalogs,
     connectors,
     destinations,
     document,
@@ -23,6 +25,7 @@ from headrace.api import (
     events,
     failures,
     oidc,
+    overview,
     people,
     previews,
     runs,
@@ -35,18 +38,20 @@ from headrace.api import (
     status,
     syncs,
     tokens,
+    workspaces,
     write_keys,
 )
 from headrace.api.csrf import CrossSiteGuard
 from headrace.api.deps import Gate
+from headrace.api.samples import Samples
 from headrace.app import App
 
 BODY_SECONDS = 60.0  # in which the body of a request must have arrived
 
 AREAS = (
     document, setup, sessions, people, tokens, write_keys, audit, oidc,
-    status, connectors, settings, secrets, sources, ssh_keys, destinations, syncs, previews, runs, failures,
-    calls, events, alerts,
+    status, about, overview, connectors, settings, secrets, sources, catalogs, ssh_keys, destinations, syncs, previews,
+    runs, failures, calls, events, alerts, workspaces,
 )  # fmt: skip
 
 
@@ -54,6 +59,7 @@ def create_app(app: App, gate: Gate, *routers: APIRouter) -> FastAPI:
     """The API over ``app``; ``gate`` finds out who asks. ``routers`` are served beside the API's own."""
     api = _with_routes(routers)
     api.state.app, api.state.gate, api.state.started = app, gate, app.clock.now()
+    api.state.samples = Samples(app.clock)
     api.state.jobs, api.state.wake = {}, lambda: None  # the service puts its dispatcher's here
     errors.install(api)
     api.add_middleware(CrossSiteGuard)

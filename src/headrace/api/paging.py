@@ -32,11 +32,16 @@ def decode(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
         return None
     try:
         key = orjson.loads(base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)))
-        if isinstance(key, list) and [type(part) for part in key] == list(kinds):
+        if isinstance(key, list) and [type(part) for part in key] == list(kinds) and all(map(_storable, key)):
             return tuple(key)
     except (ValueError, binascii.Error):
         pass
     raise ApiError("The cursor is not one of ours. Take it from `next` of the page before.", code="bad_cursor")
+
+
+def _storable(part: str | int) -> bool:
+    """Whether a database can be asked for it."""
+    return isinstance(part, str) or -(2**63) <= part < 2**63
 
 
 def page_of(items: Sequence[T], key: Callable[[T], str], cursor: str | None, limit: int) -> tuple[list[T], str | None]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
-from pydantic import Field
+from fastapi import APIRouter, Depends, Path, Query, Request
+from pydantic import AwareDatetime, Field
 
 from headrace import operations
 from headrace.api.deps import Operator, Viewer
@@ -16,7 +17,7 @@ from headrace.api.paging import Cursor, Limit, decode, encode
 from headrace.api.schemas import Page, RunShown, Shape
 from headrace.app import App
 from headrace.errors import UsageError
-from headrace.model import Run, RunFilter, RunState, Sync
+from headrace.model import Run, RunFilter, RunState, RunTotals, Sync
 
 router = APIRouter(prefix="/api/v1", tags=["runs"], route_class=OnceRoute)
 
@@ -29,22 +30,59 @@ class Resend(Shape):
     destinations: list[str] | None = Field(None, description="To these only; null: to each that did not get a row.")
 
 
-@router.get("/runs", operation_id="list_runs", summary="Runs, the newest first")
-async def list_runs(
-    request: Request,
+class TotalsShown(Shape):
+    """What runs add up to. A row counts once at each destination it was for."""
+
+    runs: int
+    states: dict[str, int] = Field(description="How many runs are in each state; those that are in none are left out.")
+    extracted: int
+    delivered: int
+    duplicate: int
+    invalid: int
+    rejected: int
+    pending: int
+
+
+def wanted_runs(
     caller: Viewer,
     sync: Annotated[list[Word], Query(description="Of these syncs only.", max_length=100)] = [],  # noqa: B006
+    source: Annotated[list[Word], Query(description="Of syncs of these sources only.", max_length=100)] = [],  # noqa: B006
     state: Annotated[list[RunState], Query(description="In these states only.")] = [],  # noqa: B006
     trigger: Annotated[list[Word], Query(description="Of these triggers only.", max_length=20)] = [],  # noqa: B006
     failed_rows: Annotated[bool, Query(description="Only those with rows that were not delivered.")] = False,
-    limit: Limit = 50,
-    cursor: Cursor = None,
+    since: Annotated[AwareDatetime | None, Query(description="Created then or later.")] = None,
+    until: Annotated[AwareDatetime | None, Query(description="Created before.")] = None,
+) -> RunFilter | None:
+    """What is asked for; None where no run can match."""
+    syncs = tuple(sync)
+    if source:
+        of_sources = [one.name for one in caller.app.project.syncs.values() if one.source in source]
+        syncs = tuple(name for name in of_sources if not sync or name in sync)
+        if not syncs:
+            return None
+    return RunFilter(syncs, tuple(state), tuple(trigger), failed_rows, since, until)
+
+
+Wanted = Annotated[RunFilter | None, Depends(wanted_runs)]
+
+
+@router.get("/runs", operation_id="list_runs", summary="Runs, the newest first")
+async def list_runs(
+    request: Request, caller: Viewer, wanted: Wanted, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[RunShown]:
     after = decode(cursor, str)
-    wanted = RunFilter(tuple(sync), tuple(state), tuple(trigger), failed_rows)
+    if wanted is None:
+        return Page(items=[])
     found = await caller.app.store.find_runs(wanted, after[0] if after else None, limit + 1)
     more = encode(found[limit - 1].id) if len(found) > limit else None
     return Page(items=[shown(request, run) for run in found[:limit]], next=more)
+
+
+@router.get("/runs/totals", operation_id="total_runs", summary="What runs add up to")
+async def total_runs(caller: Viewer, wanted: Wanted) -> TotalsShown:
+    found = await caller.app.store.run_totals(wanted) if wanted else RunTotals()
+    runs, extracted = sum(found.states.values()), found.extracted
+    return TotalsShown(runs=runs, states=dict(found.states), extracted=extracted, **asdict(found.counts))
 
 
 @router.get("/runs/{run_id}", operation_id="get_run", summary="One run, with its counts as they stand")

@@ -29,14 +29,15 @@ async def get_source(name: str, caller: Viewer, response: Response) -> Connectio
 
 @router.post("", operation_id="create_source", summary="Make a source", status_code=201, responses=problems(409))
 async def create_source(body: New, caller: Connector, response: Response) -> ConnectionShown:
-    return connections.shown(caller, await definitions.create(caller, Kind.SOURCE, body, response))
+    return await connections.shown(caller, await definitions.create(caller, Kind.SOURCE, body, response))
 
 
 @router.put("/{name}", operation_id="update_source", summary="Edit a source", responses=problems(409, 412, 428))
 async def update_source(
     name: str, body: Edit, version: Version, caller: Connector, response: Response
 ) -> ConnectionShown:
-    return connections.shown(caller, await definitions.update(caller, Kind.SOURCE, name, body, version, response))
+    made = await definitions.update(caller, Kind.SOURCE, name, body, version, response)
+    return await connections.shown(caller, made)
 
 
 @router.delete(

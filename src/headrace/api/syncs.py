@@ -17,7 +17,7 @@ from headrace.api.document import problems
 from headrace.api.idempotency import OnceRoute
 from headrace.api.paging import Cursor, Limit, page_of
 from headrace.api.runs import shown as run_shown
-from headrace.api.schemas import Moment, Page, RunShown, Shape
+from headrace.api.schemas import Finding, Moment, Page, RunShown, Shape
 from headrace.definitions import Kind
 from headrace.errors import UsageError
 from headrace.model import CallKind
@@ -44,8 +44,20 @@ class SyncShown(Defined):
     last_sync_at: Moment | None = Field(description="The same moment; null before the first settled run.")
     next_due: Moment | None
     overruns: int = Field(description="Due times in a row that were skipped because the run before still ran.")
+    used_by: list[str] = Field(description="What keeps it from being deleted: sync orders, alert pager.")
     live_run: RunShown | None
     last_run: RunShown | None = Field(description="The newest, live or not.")
+
+
+class Draft(Shape):
+    """A sync as it stands in an editor. With the name of one that is there, it is judged as an edit of that."""
+
+    name: str = Field("unsaved", max_length=200)
+    definition: dict[str, Any]
+
+
+class Judged(Shape):
+    findings: list[Finding] = Field(description="All that is wrong; none: it can be saved.")
 
 
 class VersionShown(Shape):
@@ -88,7 +100,9 @@ async def list_syncs(
     ]
     items, more = page_of(all_syncs, lambda one: one.name, cursor, limit)
     stand = await standings(caller.app, [one.name for one in items])
-    return Page(items=[_shown(request, caller, one, stand[one.name]) for one in items], next=more)
+    users = await caller.app.workshop.users(Kind.SYNC)
+    shown = [_shown(request, caller, one, stand[one.name], users.get(one.name, [])) for one in items]
+    return Page(items=shown, next=more)
 
 
 @router.get("/schedule-help", operation_id="explain_schedule", summary="What a schedule means, and when it is due")
@@ -103,6 +117,12 @@ async def explain_schedule(
         return ScheduleHelp(words=str(parsed), due=_next_five(parsed, caller.app.clock.now(), anchor), error=None)
     except (ValueError, OverflowError) as error:
         return ScheduleHelp(words=None, due=[], error=str(error))
+
+
+@router.post("/validate", operation_id="validate_sync", summary="All that is wrong with a sync; nothing is saved")
+async def validate_sync(body: Draft, caller: Editor) -> Judged:
+    findings = await caller.app.workshop.judge(Kind.SYNC, body.name, body.definition)
+    return Judged(findings=[Finding.model_validate(finding) for finding in findings])
 
 
 @router.get("/{name}", operation_id="get_sync", summary="One sync, and how it stands")
@@ -182,10 +202,11 @@ async def _switch(request: Request, caller: Caller, name: str, *, enabled: bool)
 
 
 async def _stand(request: Request, caller: Caller, found: Shown) -> SyncShown:
-    return _shown(request, caller, found, await standing_of(caller.app, found.name))
+    users = (await caller.app.workshop.users(Kind.SYNC)).get(found.name, [])
+    return _shown(request, caller, found, await standing_of(caller.app, found.name), users)
 
 
-def _shown(request: Request, caller: Caller, found: Shown, stand: Standing) -> SyncShown:
+def _shown(request: Request, caller: Caller, found: Shown, stand: Standing, users: list[str]) -> SyncShown:
     sync, cursor = stand.sync, stand.state.cursor
     received = sync is not None and sync.call is None
     return SyncShown(
@@ -202,6 +223,7 @@ def _shown(request: Request, caller: Caller, found: Shown, stand: Standing) -> S
         last_sync_at=None if received or not cursor else datetime.fromtimestamp(cursor, UTC),
         next_due=stand.next_due,
         overruns=stand.overruns,
+        used_by=users,
         live_run=run_shown(request, stand.live) if stand.live else None,
         last_run=run_shown(request, stand.newest) if stand.newest else None,
     )

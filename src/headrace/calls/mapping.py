@@ -204,6 +204,7 @@ class Mapping:
 
     def _special_fields(self, work: Work, draft: _Draft, values: dict[int, Value], omit: dict[int, bool]) -> None:
         """Fields of the body with rules of their own: relationshipAttributes, _update, the type of an object."""
+        has_type = "object_type_id" in self.placement.body.children
         for key, child in self.placement.body.children.items():
             index = child.own if isinstance(child, Branch) else child
             if index is None:
@@ -216,9 +217,8 @@ class Mapping:
                 omit[index] = True
             elif key == "object_type_id" and self.call is CallKind.GROUP:
                 values[index] = Value(self._checked(work, draft, index, key), plain=True)
-            elif key == "objectTypeId" and self.call is CallKind.GROUP:
-                if "object_type_id" not in self.placement.body.children:  # beside that one it is a trait like any other
-                    draft.envelope["object_type_id"] = self._checked(work, draft, index, key)
+            elif key == "objectTypeId" and self.call is CallKind.GROUP and not has_type:  # else a trait like any other
+                draft.envelope["object_type_id"] = self._checked(work, draft, index, key)
 
     def _update_flag(self, work: Work, draft: _Draft, values: dict[int, Value], index: int) -> None:
         column = self.columns[index]

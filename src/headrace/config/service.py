@@ -90,6 +90,13 @@ SERVICE_FIELDS = (
         default=[],
         example="[10.0.0.0/8]",
     ),
+    Field(
+        "egress_addresses",
+        "list",
+        "Addresses from which this service reaches databases: the page shows them to whoever opens a firewall.",
+        default=[],
+        example="[203.0.113.7]",
+    ),
     _duration("session_idle", "A session ends after this long without a request.", _DEFAULTS.session_idle),
     _duration("session_longest", "A session ends this long after signing in.", _DEFAULTS.session_longest),
     _number("ingest_call_bytes", "The largest call that is taken over HTTP.", 1024),
@@ -105,7 +112,8 @@ SERVICE_FIELDS = (
     Field("mail", "group", "The mail server that sends alerts.", fields=MAIL_FIELDS),
 )
 RUNTIME_KEYS = (
-    "runs_at_once", "seconds", "preview", "egress_allow", "session_idle", "session_longest", "kept_calls", "retention",
+    "runs_at_once", "seconds", "preview", "egress_allow", "egress_addresses", "session_idle", "session_longest",
+    "kept_calls", "retention",
 )  # fmt: skip
 """What may also be set in the page and by the API; the others must be known before there is a page."""
 
@@ -119,6 +127,7 @@ def service(reader: Reader, node: Map) -> Service:
         **{field.name: values[field.name] for field in SERVICE_FIELDS if field.name not in _MADE},
         trusted_proxies=part.networks("trusted_proxies"),
         egress_allow=part.networks("egress_allow"),
+        egress_addresses=part.networks("egress_addresses"),
         session_idle=part.seconds("session_idle"),
         session_longest=part.seconds("session_longest"),
         retention=part.retention(),
@@ -129,7 +138,10 @@ def service(reader: Reader, node: Map) -> Service:
     return made
 
 
-_MADE = ("trusted_proxies", "egress_allow", "session_idle", "session_longest", "retention", "oidc", "mail")
+_MADE = (
+    "trusted_proxies", "egress_allow", "egress_addresses", "session_idle", "session_longest", "retention", "oidc",
+    "mail",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,4 +155,6 @@ SPEC = Spec(
     ),
     destination=CustomerIo,
     validate=_validate,
+    guide="how-to/deliver-to-customerio.md",
+    over_http=True,
 )

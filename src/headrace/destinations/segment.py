@@ -95,4 +95,6 @@ SPEC = Spec(
     ),
     destination=Segment,
     validate=_validate,
+    guide="how-to/deliver-to-segment.md",
+    over_http=True,
 )

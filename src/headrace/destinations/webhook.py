@@ -232,4 +232,6 @@ SPEC = Spec(
     ),
     destination=Webhook,
     validate=_validate,
+    guide="how-to/deliver-to-a-webhook.md",
+    over_http=True,
 )

@@ -23,7 +23,7 @@ from headrace.ports import HttpReply
 ANSWER_CAP = 1 << 20  # bytes of an answer that are kept, after decompression
 GZIP_LEVEL = 1  # of isal: three times smaller at memory speed; higher levels gain little
 GZIP_IN_THREAD = 16 * 1024  # bytes from which on compressing would hold the loop up
-_PLAIN_HEADERS = frozenset({"accept", "content-encoding", "content-type", "idempotency-key", "user-agent"})
+PLAIN_HEADERS = frozenset({"accept", "content-encoding", "content-type", "idempotency-key", "user-agent"})
 _SHORTEST_SECRET = 4  # characters; a shorter text stands everywhere
 KEEP_ALIVE = 30.0  # seconds that an idle connection stays open
 
@@ -165,7 +165,7 @@ def _secrets(url: str, headers: Mapping[str, str], auth: tuple[Secret, Secret] |
     """What of a request an answer may not repeat to people: credentials, and all that could be some."""
     found = hidden(url)
     for name, value in headers.items():
-        if name.lower() not in _PLAIN_HEADERS:
+        if name.lower() not in PLAIN_HEADERS:
             found += [value, value.partition(" ")[2]]  # the token of "Bearer token", too
     if auth is not None:
         found += [part.reveal() for part in auth]

@@ -98,6 +98,18 @@ def _source(settings: Mapping[str, Any], tools: Tools) -> Source:
     return SqlSource(connect, check, timeout=settings.get("statement_timeout") or 0)
 
 
+def _catalog(settings: Mapping[str, Any]) -> str:
+    """Of the dataset, else of all in the location; BigQuery has no catalog of everything."""
+    place = settings.get("dataset") or (f"region-{settings['location'].lower()}" if settings.get("location") else "")
+    return (
+        f"""\
+select table_schema, table_name, column_name, data_type from `{place}`.INFORMATION_SCHEMA.COLUMNS
+order by table_schema, table_name, ordinal_position"""
+        if place
+        else ""
+    )
+
+
 SPEC = Spec(
     type="bigquery",
     title="Google BigQuery",
@@ -105,4 +117,7 @@ SPEC = Spec(
     fields=_FIELDS,
     source=_source,
     validate=_validate,
+    dialect="bigquery",
+    catalog=_catalog,
+    guide="how-to/connect-bigquery.md",
 )

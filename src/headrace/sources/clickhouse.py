@@ -65,6 +65,15 @@ def _source(settings: Mapping[str, Any], tools: Tools) -> Source:
     )
 
 
+_CATALOG = """\
+select database, table, name, type from system.columns
+where lower(database) not in ('system', 'information_schema') order by database, table, position"""
+
+_GRANTS = """\
+CREATE USER headrace_reader IDENTIFIED WITH sha256_password BY '…';
+GRANT SELECT ON shop.* TO headrace_reader;
+"""
+
 SPEC = Spec(
     type="clickhouse",
     title="ClickHouse",
@@ -72,4 +81,8 @@ SPEC = Spec(
     fields=_FIELDS,
     source=_source,
     validate=_validate,
+    dialect="clickhouse",
+    catalog=_CATALOG,
+    grants=_GRANTS,
+    guide="how-to/connect-clickhouse.md",
 )

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from headrace.connector import Field, Spec
 from headrace.ports import Source, Tools
+from headrace.sources import catalog
 from headrace.sources.fields import STATEMENT_TIMEOUT
 from headrace.sources.network import driver, on_this_machine
 from headrace.sources.sql import SqlSource
@@ -64,6 +65,11 @@ def _source(settings: Mapping[str, Any], tools: Tools) -> Source:
     )
 
 
+_GRANTS = """\
+GRANT USE CATALOG ON CATALOG shop TO `reader@example.com`;
+GRANT USE SCHEMA, SELECT ON SCHEMA shop.sales TO `reader@example.com`;
+"""
+
 SPEC = Spec(
     type="databricks",
     title="Databricks",
@@ -71,4 +77,8 @@ SPEC = Spec(
     fields=_FIELDS,
     source=_source,
     validate=_validate,
+    dialect="databricks",
+    catalog=catalog.INFORMATION_SCHEMA,
+    grants=_GRANTS,
+    guide="how-to/connect-databricks.md",
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 from headrace.connector import Field, Spec
 from headrace.ports import Source, Tools
+from headrace.sources import catalog
 from headrace.sources.fields import DUCKDB
 from headrace.sources.sql import SqlSource
 
@@ -32,4 +33,7 @@ SPEC = Spec(
         *DUCKDB,
     ),
     source=_source,
+    dialect="duckdb",
+    catalog=catalog.DUCKDB,
+    guide="how-to/connect-files.md",
 )

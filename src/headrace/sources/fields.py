@@ -20,7 +20,7 @@ TLS = (
 SSH_TUNNEL = Field(
     "ssh_tunnel",
     "group",
-    "Reach the database through an SSH server. Make the key with: headrace ssh-key new SOURCE",
+    "Reach the database through an SSH server, with a key that is made here.",
     example={"host": "bastion.example.com", "user": "tunnel"},
     fields=(
         Field("host", "text", "Name or address of the SSH server.", True, example="bastion.example.com"),
@@ -30,7 +30,7 @@ SSH_TUNNEL = Field(
             "host_key",
             "text",
             "The SSH server's key: its fingerprint, or its line from known_hosts. "
-            "Without it: the one that was confirmed with headrace ssh-key trust SOURCE.",
+            "Without it: the one that was confirmed.",
             example="SHA256:uNiVztksCsDhcc0u9e8BrsvGTGE0T5CVPo6e9A0cEZE",
         ),
     ),

@@ -8,7 +8,7 @@ from typing import Any
 from headrace.connector import Field, Spec
 from headrace.model import Check
 from headrace.ports import Source, Tools
-from headrace.sources import buckets
+from headrace.sources import buckets, catalog
 from headrace.sources.fields import DUCKDB
 from headrace.sources.sql import Session, SqlSource
 
@@ -78,4 +78,7 @@ SPEC = Spec(
     ),
     source=_source,
     validate=_validate,
+    dialect="duckdb",
+    catalog=catalog.DUCKDB,
+    guide="how-to/connect-files.md",
 )

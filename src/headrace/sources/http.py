@@ -78,4 +78,5 @@ SPEC = Spec(
     ),
     source=_open,
     receives=True,
+    guide="how-to/receive-calls-over-http.md",
 )

@@ -49,6 +49,16 @@ def _source(settings: Mapping[str, Any], tools: Tools) -> Source:
     return SqlSource(lambda: MysqlSession(settings, tools), lambda: check(settings, tools))
 
 
+_CATALOG = """\
+select table_schema, table_name, column_name, column_type from information_schema.columns
+where table_schema not in ('information_schema', 'mysql', 'performance_schema', 'sys')
+order by table_schema, table_name, ordinal_position"""
+
+_GRANTS = """\
+CREATE USER 'headrace_reader'@'%' IDENTIFIED BY '…';
+GRANT SELECT, SHOW VIEW ON `shop`.* TO 'headrace_reader'@'%';
+"""
+
 SPEC = Spec(
     type="mysql",
     title="MySQL and MariaDB",
@@ -56,4 +66,8 @@ SPEC = Spec(
     fields=_FIELDS,
     source=_source,
     validate=_validate,
+    dialect="mysql",
+    catalog=_CATALOG,
+    grants=_GRANTS,
+    guide="how-to/connect-mysql.md",
 )

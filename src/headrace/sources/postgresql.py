@@ -39,6 +39,23 @@ def _source(settings: Mapping[str, Any], tools: Tools) -> Source:
     return SqlSource(lambda: PostgresSession(settings, tools), lambda: check(settings, tools))
 
 
+# Materialized views are not in the information schema.
+_CATALOG = """\
+select n.nspname::text, c.relname::text, a.attname::text, format_type(a.atttypid, a.atttypmod)
+from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
+where c.relkind in ('r', 'p', 'v', 'm', 'f') and a.attnum > 0 and not a.attisdropped
+  and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname not like 'pg\\_t%'
+  and has_schema_privilege(n.oid, 'usage') and has_column_privilege(c.oid, a.attnum, 'select')
+order by n.nspname, c.relname, a.attnum"""
+
+_GRANTS = """\
+CREATE ROLE headrace_reader LOGIN PASSWORD '…';
+GRANT CONNECT ON DATABASE shop TO headrace_reader;
+GRANT USAGE ON SCHEMA public TO headrace_reader;
+GRANT SELECT ON ALL TABLES IN SCHEMA public TO headrace_reader;
+ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO headrace_reader;
+"""
+
 SPEC = Spec(
     type="postgresql",
     title="PostgreSQL",
@@ -46,4 +63,8 @@ SPEC = Spec(
     fields=_FIELDS,
     source=_source,
     validate=libpq.problems,
+    dialect="postgresql",
+    catalog=_CATALOG,
+    grants=_GRANTS,
+    guide="how-to/connect-postgresql.md",
 )

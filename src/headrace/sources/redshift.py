@@ -7,7 +7,7 @@ from typing import Any
 
 from headrace.connector import Field, Spec
 from headrace.ports import Source, Tools
-from headrace.sources import libpq
+from headrace.sources import catalog, libpq
 from headrace.sources.fields import SEARCH_PATH, SSH_TUNNEL, STATEMENT_TIMEOUT, TLS
 from headrace.sources.sql import SqlSource
 
@@ -47,6 +47,13 @@ def _source(settings: Mapping[str, Any], tools: Tools) -> Source:
     )
 
 
+_GRANTS = """\
+CREATE USER headrace_reader PASSWORD '…';
+GRANT USAGE ON SCHEMA public TO headrace_reader;
+GRANT SELECT ON ALL TABLES IN SCHEMA public TO headrace_reader;
+ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO headrace_reader;
+"""
+
 SPEC = Spec(
     type="redshift",
     title="Amazon Redshift",
@@ -54,4 +61,8 @@ SPEC = Spec(
     fields=_FIELDS,
     source=_source,
     validate=libpq.problems,
+    dialect="redshift",
+    catalog=catalog.INFORMATION_SCHEMA,
+    grants=_GRANTS,
+    guide="how-to/connect-redshift.md",
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 from headrace.connector import Field, Spec
 from headrace.ports import Source, Tools
+from headrace.sources import catalog
 from headrace.sources.fields import STATEMENT_TIMEOUT
 from headrace.sources.network import on_this_machine
 from headrace.sources.sql import SqlSource
@@ -92,6 +93,19 @@ def _source(settings: Mapping[str, Any], tools: Tools) -> Source:
     )
 
 
+_GRANTS = """\
+CREATE ROLE HEADRACE_READER;
+GRANT USAGE ON WAREHOUSE READING TO ROLE HEADRACE_READER;
+GRANT USAGE ON DATABASE SHOP TO ROLE HEADRACE_READER;
+GRANT USAGE ON SCHEMA SHOP.PUBLIC TO ROLE HEADRACE_READER;
+GRANT SELECT ON ALL TABLES IN SCHEMA SHOP.PUBLIC TO ROLE HEADRACE_READER;
+GRANT SELECT ON FUTURE TABLES IN SCHEMA SHOP.PUBLIC TO ROLE HEADRACE_READER;
+GRANT SELECT ON ALL VIEWS IN SCHEMA SHOP.PUBLIC TO ROLE HEADRACE_READER;
+GRANT SELECT ON FUTURE VIEWS IN SCHEMA SHOP.PUBLIC TO ROLE HEADRACE_READER;
+CREATE USER HEADRACE TYPE = SERVICE DEFAULT_ROLE = HEADRACE_READER RSA_PUBLIC_KEY = '…';
+GRANT ROLE HEADRACE_READER TO USER HEADRACE;
+"""
+
 SPEC = Spec(
     type="snowflake",
     title="Snowflake",
@@ -99,4 +113,8 @@ SPEC = Spec(
     fields=_FIELDS,
     source=_source,
     validate=_validate,
+    dialect="snowflake",
+    catalog=catalog.INFORMATION_SCHEMA,
+    grants=_GRANTS,
+    guide="how-to/connect-snowflake.md",
 )

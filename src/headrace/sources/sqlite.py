@@ -129,6 +129,7 @@ class SqliteSession:
         # A full-text table asks for these when it is first used. A query could not change sqlite_master in any case.
         internal = (action, first) in (
             (sqlite3.SQLITE_PRAGMA, "data_version"),
+            (sqlite3.SQLITE_PRAGMA, "table_xinfo"),  # tells the columns of a table: for the catalog
             (sqlite3.SQLITE_UPDATE, "sqlite_master"),
         )
         if self._trusted or action in _READING or harmless or internal:
@@ -212,6 +213,11 @@ def _source(settings: Mapping[str, Any], tools: Tools) -> Source:
     )
 
 
+_CATALOG = """\
+select '', t.name, c.name, lower(c.type) from sqlite_master as t, pragma_table_xinfo(t.name) as c
+where t.type in ('table', 'view') and t.name not like 'sqlite!_%' escape '!' and c.hidden <> 1
+order by t.name, c.cid"""
+
 SPEC = Spec(
     type="sqlite",
     title="SQLite",
@@ -221,4 +227,6 @@ SPEC = Spec(
         STATEMENT_TIMEOUT,
     ),
     source=_source,
+    dialect="sqlite",
+    catalog=_CATALOG,
 )

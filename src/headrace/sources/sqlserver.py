@@ -69,6 +69,18 @@ def _source(settings: Mapping[str, Any], tools: Tools) -> Source:
     return SqlSource(connect, check, timeout=settings.get("statement_timeout") or 0)
 
 
+_CATALOG = """\
+select table_schema, table_name, column_name, data_type from information_schema.columns
+where table_schema <> 'sys' order by table_schema, table_name, ordinal_position"""
+
+_GRANTS = """\
+CREATE LOGIN headrace_reader WITH PASSWORD = '…';
+CREATE USER headrace_reader FOR LOGIN headrace_reader;
+ALTER ROLE db_datareader ADD MEMBER headrace_reader;
+DENY INSERT, UPDATE, DELETE, EXECUTE, ALTER TO headrace_reader;
+ALTER DATABASE CURRENT SET ALLOW_SNAPSHOT_ISOLATION ON;
+"""
+
 SPEC = Spec(
     type="sqlserver",
     title="SQL Server",
@@ -76,4 +88,8 @@ SPEC = Spec(
     fields=_FIELDS,
     source=_source,
     validate=_validate,
+    dialect="sqlserver",
+    catalog=_CATALOG,
+    grants=_GRANTS,
+    guide="how-to/connect-sqlserver.md",
 )

@@ -14,12 +14,21 @@ _AT_ONCE = 500  # runs forgotten by one statement
 
 
 def find_runs(connection: sa.Connection, wanted: RunFilter, before: str | None = None, limit: int = 50) -> list[Run]:
-    query = sa.select(RUNS).order_by(RUNS.c.created_at.desc(), RUNS.c.id.desc()).limit(limit)
-    lists = ((RUNS.c.sync, wanted.syncs), (RUNS.c.state, wanted.states), (RUNS.c.trigger, wanted.triggers))
-    query = query.where(*(column.in_(values) for column, values in lists if values))
-    if wanted.failed_rows:
-        query = query.where(sa.or_(_refused(), _unmapped()))
+    query = sa.select(RUNS).order_by(RUNS.c.created_at.desc(), RUNS.c.id.desc()).limit(limit).where(*matching(wanted))
     return rows.read_runs(connection, query if before is None else query.where(_older(connection, before)))
+
+
+def matching(wanted: RunFilter) -> list[sa.ColumnElement[bool]]:
+    """The conditions of a filter."""
+    lists = ((RUNS.c.sync, wanted.syncs), (RUNS.c.state, wanted.states), (RUNS.c.trigger, wanted.triggers))
+    found: list[sa.ColumnElement[bool]] = [column.in_(values) for column, values in lists if values]
+    if wanted.failed_rows:
+        found.append(sa.or_(_refused(), _unmapped()))
+    if wanted.since is not None:
+        found.append(RUNS.c.created_at >= wanted.since)
+    if wanted.until is not None:
+        found.append(RUNS.c.created_at < wanted.until)
+    return found
 
 
 def runs_ended_since(connection: sa.Connection, moment: datetime) -> list[Run]:

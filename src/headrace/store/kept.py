@@ -83,6 +83,8 @@ class CallVerbs(Verbs):
 
 def _conditions(wanted: CallFilter) -> list[sa.ColumnElement[bool]]:
     found = [CALLS.c[name] == value for name in _PLAIN if (value := getattr(wanted, name))]
+    if wanted.row:
+        found.append(CALLS.c.row == wanted.row)
     if wanted.outcome:
         found.append(CALLS.c.outcomes.contains(f" {wanted.outcome} ", autoescape=True))
     if wanted.text:

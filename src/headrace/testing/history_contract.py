@@ -48,8 +48,10 @@ class HistoryContract:
             (RunFilter(failed_rows=True), "4210"),
             (RunFilter(syncs=("orders",), failed_rows=True), "1"),
             (RunFilter(syncs=("nobody",)), ""),
+            (RunFilter(since=NOON + timedelta(seconds=1)), "543"),
+            (RunFilter(syncs=("people",), until=NOON + timedelta(seconds=1)), "20"),
         ],
-        ids=["all", "sync", "states", "triggers", "failed rows", "failed rows of a sync", "none"],
+        ids=["all", "sync", "states", "triggers", "failed rows", "failed rows of a sync", "none", "since", "until"],
     )
     async def test_runs_are_found_page_by_page(self, store: Store, wanted: RunFilter, found: str) -> None:
         """A filter leaves out what it does not name; pages of any size give the same list, the newest first."""

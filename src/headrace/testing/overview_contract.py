@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from headrace.model import RunState, SyncState
+from collections.abc import Iterable
+from dataclasses import fields
+from datetime import timedelta
+
+from headrace.model import Counts, RunFilter, RunState, Settled, SyncState
 from headrace.store_port import Store
-from headrace.testing.store_samples import AS_OF, COLUMNS, LATER, NOON, ended, new_run
+from headrace.testing.store_samples import AS_OF, COLUMNS, LATER, NOON, deliveries, delivering, ended, new_run, read
+
+
+def sums(each: Iterable[Counts]) -> Counts:
+    """Counts added up."""
+    all_of_them = list(each)
+    return Counts(*(sum(getattr(one, field.name) for one in all_of_them) for field in fields(Counts)))
 
 
 class OverviewContract:
@@ -27,6 +37,47 @@ class OverviewContract:
         for name in (names[0], names[600], names[-1]):
             await store.create_run(new_run(f"run-{name}", name))
         assert set(await store.newest_run_of_each(names)) == {names[0], names[600], names[-1]}
+
+    async def test_what_runs_add_up_to(self, store: Store) -> None:
+        """The totals of a filter are the sums of what its runs tell one by one, over all destinations."""
+        await ended(store, RunState.PARTIAL, new_run("one", "people", NOON))
+        await ended(store, RunState.FAILED, new_run("two", "people", LATER))
+        await delivering(store, new_run("three", "orders", LATER))
+        await store.create_run(new_run("four", "others", LATER))
+        for wanted, states in (
+            (RunFilter(), {"delivering": 1, "failed": 1, "partial": 1, "queued": 1}),
+            (RunFilter(syncs=("people",)), {"failed": 1, "partial": 1}),
+            (RunFilter(since=LATER), {"delivering": 1, "failed": 1, "queued": 1}),
+            (RunFilter(until=LATER, states=(RunState.PARTIAL,)), {"partial": 1}),
+            (RunFilter(syncs=("nobody",)), {}),
+        ):
+            runs, totals = await store.find_runs(wanted), await store.run_totals(wanted)
+            each = [counts for run in runs for counts in run.counts.values()]
+            assert (sum(totals.states.values()), totals.states) == (len(runs), states)
+            assert totals.counts == sums(each)
+        assert (await store.run_totals(RunFilter(syncs=("people",)))).extracted == 30
+
+    async def test_what_was_settled_of_late(self, store: Store) -> None:
+        """Runs that ended before do not count; those that live do, with what is settled of them."""
+        await ended(store, RunState.PARTIAL, new_run("one", "people", NOON))
+        run, attempt = await delivering(store, new_run("two", "orders", NOON))
+        await store.settle(run, attempt, deliveries(Settled.REJECTED)[:2])
+        live = sums((await read(store, run)).counts.values())
+        assert await store.settled_since(LATER + timedelta(seconds=1)) == live
+        both = [*(await read(store, "one")).counts.values(), live]
+        assert await store.settled_since(LATER) == sums(both)
+
+    async def test_bars(self, store: Store) -> None:
+        """The newest runs of some syncs together, the newest last, with their counts over all destinations."""
+        assert await store.newest_bars(["people"], 5) == []
+        for number, sync in enumerate(("people", "orders", "people", "others")):
+            await ended(store, RunState.PARTIAL, new_run(f"run-{number}", sync, NOON + timedelta(minutes=number)))
+        await store.create_run(new_run("run-9", "orders", LATER))
+        assert [bar.id for bar in await store.newest_bars(["people", "orders"], 3)] == ["run-1", "run-2", "run-9"]
+        [bar] = await store.newest_bars(["others"], 3)
+        run = await read(store, "run-3")
+        assert (bar.sync, bar.state, bar.created_at, bar.ended_at) == (run.sync, run.state, run.created_at, LATER)
+        assert (bar.extracted, bar.counts) == (run.extracted, sums(run.counts.values()))
 
     async def test_the_states_of_all(self, store: Store) -> None:
         """Cursor, columns and switch of each sync the store knows, as `sync_state` tells them one by one."""

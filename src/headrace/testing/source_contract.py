@@ -23,6 +23,7 @@ import pytest
 
 from headrace.errors import QueryError, SourceError
 from headrace.ports import Source
+from headrace.sources.catalog import read_catalog
 
 PROMPT = 20  # seconds in which anything that ends at once has ended, on the slowest machine
 MOST_ROWS = 65_536
@@ -58,6 +59,9 @@ class SourceContract(ABC):
 
     types: ClassVar[Sequence[Typed]]
     """Every type of the database, with the values that are easily lost."""
+
+    catalog: ClassVar[tuple[str, tuple[str, str, str]] | None] = None
+    """The connector's `Spec.catalog_query`, and a table that it must tell: schema, name, ``id bigint, name text``."""
 
     longest_name: ClassVar[int] = 128  # characters of a column name that the database allows
 
@@ -220,6 +224,22 @@ class SourceContract(ABC):
             assert [batch.num_rows async for batch in source.read(self.series.format(rows=1))] == [1]
         assert moment.utcoffset() == timedelta(0)
         assert before - timedelta(seconds=1) <= moment <= datetime.now(UTC)
+
+    # -------------------------------------------------------------------------------------------------- the catalog
+
+    async def test_the_catalog_tells_tables_and_columns(self) -> None:
+        """Tables come whole, with the types of their columns in order; none of the database's own is among them."""
+        if self.catalog is None:
+            pytest.skip("the connector has no catalog, or the stand-in for its database has none")
+        query, listed = self.catalog
+        async with self.opened() as source:
+            found = await read_catalog(source, query)
+        told = [(one.schema, one.name, ", ".join(map(" ".join, one.columns))) for one in found.tables]
+        assert listed in told, told
+        names = [(table.schema, table.name) for table in found.tables]
+        assert names == sorted(set(names))
+        assert not {"information_schema", "pg_catalog", "sys", "system"} & {schema.lower() for schema, _ in names}
+        assert not found.cut
 
     # --------------------------------------------------------------------------------------------- what ends a query
 

@@ -150,6 +150,8 @@ SPEC = Spec(
     summary="Events, profiles of people and of groups in a Mixpanel project.",
     destination=Mixpanel,
     validate=_validate,
+    guide="how-to/deliver-to-mixpanel.md",
+    over_http=True,
     fields=(
         Field(
             "project_token",
