@@ -165,13 +165,20 @@ def reset(place: Place, sync: str, cursor: int) -> None:
 
 @cli.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path("headrace-demo"))
-def demo(folder: Path) -> None:
+@click.option("--serve", is_flag=True, help="Then serve the page on it, with a sync that runs all the time.")
+@click.option("--listen", metavar="HOST:PORT", help="Where to serve the page.  [default: 127.0.0.1:8080]")
+def demo(folder: Path, serve: bool, listen: str | None) -> None:
     """The main job, offline, in seconds. A sample warehouse, syncs, runs, and what arrived.
 
     FOLDER, by default headrace-demo, becomes a project to play with; an earlier demo in it is replaced.
     """
-    from headrace.demo import run_demo
+    from headrace.demo import run_demo, serve_demo
 
+    if listen and not serve:
+        raise click.UsageError("--listen is for --serve.")
+    if serve:
+        run_async(serve_demo(folder.absolute(), listen))
+        return
     sys.exit(run_async(run_demo(folder.absolute())))
 
 

@@ -22,25 +22,20 @@ from headrace.destinations.workspace.reader import WorkspaceReader
 from headrace.errors import UsageError
 from headrace.model import Run
 
-_OURS = (".headrace", "headrace.yaml", "warehouse.duckdb", "workspace.sqlite", "workspace.sqlite-wal",
-         "workspace.sqlite-shm")  # fmt: skip
+_DATABASES = ("workspace.sqlite", "tower.sqlite")
+_OURS = (".headrace", "headrace.yaml", "warehouse.duckdb",
+         *(f"{name}{ending}" for name in _DATABASES for ending in ("", "-wal", "-shm")))  # fmt: skip
 
 
 async def run_demo(folder: Path) -> int:
     """Make the demo in ``folder`` (its own files there are replaced), run it, and tell what happened."""
-    _prepare(folder)
-    _say("1", "A warehouse", "flights from New York in January 2013")
-    show.out.print(Text(f"{_near(folder)}/warehouse.duckdb", "bright_black"), soft_wrap=True)
-    make_warehouse(folder / "warehouse.duckdb")
+    prepare(folder)
     async with opened(folder, {}) as app:
-        names = list(app.project.syncs)
-        _say("2", "The first run", f"sends everything: {', '.join(names)}")
-        first = await run_each(app, names)
-        show.out.print(show.runs_table(first))
+        first = await first_runs(app, folder)
         changes = change_warehouse(folder / "warehouse.duckdb")
         _say("3", "Some time passes", "; ".join(changes))
         _say("4", "The second run", "sends only what changed, thanks to {{last_sync_time}}")
-        second = await run_each(app, names)
+        second = await run_each(app, list(app.project.syncs))
         show.out.print(show.runs_table(second))
         failed = first[-1]
         _say("5", "Nothing is hidden", f"{failed.counts['workspace'].invalid} flights had no aircraft; the first one")
@@ -52,8 +47,20 @@ async def run_demo(folder: Path) -> int:
     return 0 if all(run.problem is None for run in [*first, *second]) else 1
 
 
-def _prepare(folder: Path) -> None:
-    """An empty folder, or one that an earlier demo made."""
+async def first_runs(app: App, folder: Path) -> list[Run]:
+    """Make the warehouse, run every sync for the first time, and tell of it."""
+    _say("1", "A warehouse", "flights from New York in January 2013")
+    show.out.print(Text(f"{_near(folder)}/warehouse.duckdb", "bright_black"), soft_wrap=True)
+    make_warehouse(folder / "warehouse.duckdb")
+    names = list(app.project.syncs)
+    _say("2", "The first run", f"sends everything: {', '.join(names)}")
+    runs = await run_each(app, names)
+    show.out.print(show.runs_table(runs))
+    return runs
+
+
+def prepare(folder: Path, more: str = "") -> None:
+    """An empty folder, or one that an earlier demo made, with the demo's configuration and ``more`` of it."""
     yaml = folder / "headrace.yaml"
     text = (files("headrace.demo") / "project.yaml").read_text("utf-8")
     if yaml.exists() and not yaml.read_text("utf-8").startswith(text.splitlines()[0]):
@@ -65,7 +72,7 @@ def _prepare(folder: Path) -> None:
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
-    yaml.write_text(text, "utf-8")
+    yaml.write_text(text + more, "utf-8")
 
 
 def _say(number: str, title: str, sentence: str) -> None:
