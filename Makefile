@@ -32,20 +32,24 @@ $(DEV): requirements/dev.txt pyproject.toml scripts/venv
 $(BENCH): $(wildcard benchmarks/peers/*.txt) scripts/bench-venvs
 	@PYTHON=$(PYTHON) scripts/bench-venvs
 
-.PHONY: setup servers lock
-setup: $(DEV) servers  ## Make .venv and install the servers that tests start
+.PHONY: setup servers page lock
+setup: $(DEV) servers page  ## Make .venv, build the page, install the servers that tests start
 
 servers: $(DEV)
 	@scripts/servers
 	@scripts/emulators
+
+page: $(DEV)
+	@$(BIN)/python scripts/web page
 
 lock: $(DEV)  ## Pin anew what pyproject.toml asks for: requirements/*.txt
 	@scripts/lock
 
 # --------------------------------------------------------------------------------------------------------- daily
 
-.PHONY: demo test quick check lint types fmt docs
+.PHONY: demo test quick check lint types fmt docs web
 demo: $(DEMO)  ## The main job, offline, in seconds
+	@$(BIN)/python scripts/web page
 	@$(BIN)/headrace demo
 
 test: setup  ## Every test
@@ -56,10 +60,11 @@ quick: setup  ## The tests that take no time
 
 check: lint types quick  ## Before a commit: lint, types, quick tests
 
-lint: $(DEV)  ## Style, and who may import whom
+lint: $(DEV)  ## Style, who may import whom, and the same for the web page
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python scripts/web check
 
 types: $(DEV)  ## mypy, strict, tests included
 	$(BIN)/mypy
@@ -67,6 +72,9 @@ types: $(DEV)  ## mypy, strict, tests included
 fmt: $(DEV)  ## Put the code in shape
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
+
+web: $(DEV)  ## Build the web page, and write the types of the API for it anew
+	$(BIN)/python scripts/web
 
 docs: $(DEV)  ## Write the generated parts of docs/reference anew
 	$(BIN)/python scripts/docs
@@ -88,5 +96,6 @@ bench-full: setup $(BENCH)  ## The same with 30M rows beside it: memory must not
 
 clean:  ## Remove all that make made
 	rm -rf .venv benchmarks/.venvs benchmarks/.data benchmarks/results dist
+	rm -rf web/node_modules src/headrace/web/static
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

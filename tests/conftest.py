@@ -17,7 +17,8 @@ Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 # They start servers, processes or whole runs: together they take minutes, and `make test` runs them all the same.
 _HERE = Path(__file__).parent
 _SLOW = tuple(
-    _HERE / folder for folder in ("api", "cli", "ingest", "net/ssh", "promise", "serve", "sources", "store", "upkeep")
+    _HERE / folder
+    for folder in ("api", "cli", "ingest", "net/ssh", "promise", "serve", "sources", "store", "upkeep", "web")
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import pytest
 from joserfc import jwt
@@ -311,6 +311,55 @@ async def test_a_wrong_secret_of_the_client(house: House, provider: OpenIdProvid
     answer = await refused(house, http)
     assert "client_secret" in answer.text
     assert "not the secret" not in answer.text
+
+
+async def test_a_browser_is_led_to_the_page(house: House, provider: OpenIdProvider, http: AiohttpClient) -> None:
+    """Where a browser comes by a link, a refusal leads to the sign-in page of this very service. Only the code is in
+    the address; the page is told the sentence as long as it can matter, and no longer once somebody came in."""
+    browser = house.browser()
+    browser.headers |= {"accept": "text/html,*/*;q=0.8"}
+    answer = await finished(browser, await begun(browser, http))
+    assert (answer.status, answer.headers["location"]) == (303, "/login?error=oidc_refused")
+    cookie = answer.headers["set-cookie"].lower()
+    assert all(word in cookie for word in ("headrace_refused=", "httponly", "samesite=lax", "max-age=120"))
+    assert (await browser.get("/api/v1/session/ways")).json["refused"] == "You have not been invited. Ask an owner."
+    await house.person("ada")
+    assert (await finished(browser, await begun(browser, http))).headers["location"] == "/"
+    assert (await browser.get("/api/v1/session/ways")).json["refused"] is None
+
+
+async def test_back_to_where_they_were(house: House, http: AiohttpClient) -> None:
+    """Who wanted to go somewhere gets there after signing in, with its filters; the next one knows nothing of it."""
+    await house.person("ada")
+    browser = house.browser()
+    wanted = "/imports?sync=people&q=%C3%A9#top"
+    for asked, led in ((wanted, wanted), ("", "/")):
+        begin = await browser.get(BEGIN, params={"back": asked} if asked else None)
+        back = await http.request("GET", begin.headers["location"])
+        given = {name: values[0] for name, values in parse_qs(urlsplit(back.headers["location"]).query).items()}
+        assert (await finished(browser, given)).headers["location"] == led
+        assert set(browser.cookies) == {"headrace_session"}
+
+
+@pytest.mark.parametrize(
+    "back",
+    ["//evil.example", "/\\evil.example", "https://evil.example", "/\t/evil.example", "javascript:1", "evil", ""],
+)
+async def test_back_to_nowhere_else(house: House, http: AiohttpClient, back: str) -> None:
+    """A prepared link leads from our sign-in to no other site, and neither does a cookie that somebody planted."""
+    await house.person("ada")
+    browser = house.browser()
+    assert (await browser.get(BEGIN, params={"back": back})).code == "invalid_request"
+    given = await begun(browser, http)
+    browser.cookies["headrace_back"] = quote(back)
+    assert (await finished(browser, given)).headers["location"] == "/"
+
+
+async def test_a_browser_is_led_to_the_page_from_the_start(house: House, provider: OpenIdProvider) -> None:
+    """The same where the sign-in cannot even begin."""
+    configure(house, provider, issuer="http://127.0.0.1:9")
+    answer = await house.browser().get(BEGIN, headers={"accept": "text/html"})
+    assert (answer.status, answer.headers["location"]) == (303, "/login?error=oidc_unusable")
 
 
 async def test_without_it(house: House) -> None:

@@ -270,4 +270,6 @@ async def test_an_invitation_lasts_a_week(house: House) -> None:
 
 async def test_ways_to_sign_in(house: House) -> None:
     """The sign-in page is told what there is, before anybody is signed in."""
-    assert (await house.browser().get("/api/v1/session/ways")).json == {"password": True, "oidc": None}
+    assert (await house.browser().get("/api/v1/session/ways")).json == {
+        "password": True, "oidc": None, "refused": None,
+    }  # fmt: skip

@@ -1,11 +1,18 @@
-"""Signing in by OpenID Connect: to the provider, and back."""
+"""Signing in by OpenID Connect: to the provider, and back.
+
+Browsers come here by links and redirects, so what goes wrong leads them to the page, which says it; programs get the
+error as everywhere.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Annotated
+from urllib.parse import quote, unquote
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
+from pydantic import TypeAdapter, ValidationError
 
 from headrace.api.access import Access, AccessHere, address_of
 from headrace.api.deps import public
@@ -20,8 +27,16 @@ from headrace.people import Role, User
 
 router = APIRouter(prefix="/api/v1/session/oidc", tags=["sessions"])
 COOKIE = "headrace_oidc"
+REFUSED = "headrace_refused"
+BACK = "headrace_back"
 _MINUTES = 10  # that somebody may take at the provider
+_TOLD = 120  # seconds for which the page can say why nobody was let in
 Given = Annotated[str, Query(max_length=4_000)]
+# Browsers take /\ for //, and that for another host; and they leave out what is no printable character.
+OurPath = Annotated[str, Query(max_length=2_000, pattern=r"^/([^/\\\s\x00-\x20][^\\\x00-\x20]*)?$")]
+
+
+_PATH: TypeAdapter[str] = TypeAdapter(OurPath)
 
 
 class NotLetIn(ApiError):
@@ -37,14 +52,17 @@ class Unusable(ApiError):
     responses=problems(404),
 )  # fmt: skip
 @public
-async def begin_oidc(access: AccessHere, request: Request) -> Response:
+async def begin_oidc(access: AccessHere, request: Request, back: OurPath = "/") -> Response:
+    """``back``: the path to lead to in the end."""
+    return await _or_the_page(access, request, _begun(access, request, back))
+
+
+async def _begun(access: Access, request: Request, back: str) -> Response:
     flow = Flow(new_secret())
-    try:
-        address = await _provider(access).address(flow, _redirect(access, request))
-    except HeadraceError as error:
-        raise _told(error) from error
+    address = await _provider(access).address(flow, _redirect(access, request))
     response = RedirectResponse(address, 303)
-    give_cookie(response, request, access.app.project.service, flow.secret, COOKIE, seconds=_MINUTES * 60)
+    for name, value in ((BACK, quote(back)), (COOKIE, flow.secret)):
+        give_cookie(response, request, access.app.project.service, value, name, seconds=_MINUTES * 60)
     return response
 
 
@@ -57,23 +75,54 @@ async def finish_oidc(
     access: AccessHere, request: Request, state: Given = "", code: Given = "", error: Given = ""
 ) -> Response:
     """Signs in and leads to the page. The flow's cookie works once."""
+    return await _or_the_page(access, request, _finished(access, request, state, "" if error else code))
+
+
+def refusal(request: Request) -> str | None:
+    """Why this browser was not let in a moment ago, in a sentence."""
+    return unquote(request.cookies.get(REFUSED, "")) or None
+
+
+async def _finished(access: Access, request: Request, state: str, code: str) -> Response:
     provider, held, address = _provider(access), request.cookies.get(COOKIE, ""), address_of(request)
     access.tries.take(address)
-    if not held or not state or not code or error:
+    if not held or not state or not code:
         raise NotLetIn("The sign-in did not end well, or took too long. Begin again on the sign-in page.")
     try:
         identity = await provider.identity(Flow(held), state, code, _redirect(access, request))
         user = await _user_of(access, request, identity)
-    except OidcRefused as refusal:
+    except OidcRefused:
         await access.app.store.log(access.change(request, "unknown", "session.refuse", known=False))
-        raise _told(refusal) from refusal
-    except HeadraceError as failure:
-        raise _told(failure) from failure
-    response = RedirectResponse("/", 303)
+        raise
+    response = RedirectResponse(_back(request), 303)
     await access.begin_session(user, request, response, "openid connect")
-    give_cookie(response, request, access.app.project.service, "", COOKIE)
+    for cookie in (COOKIE, REFUSED, BACK):
+        give_cookie(response, request, access.app.project.service, "", cookie)
     access.tries.succeeded(address)
     return response
+
+
+def _back(request: Request) -> str:
+    try:
+        return _PATH.validate_python(unquote(request.cookies.get(BACK, "/")))
+    except ValidationError:
+        return "/"
+
+
+async def _or_the_page(access: Access, request: Request, way: Awaitable[Response]) -> Response:
+    """What ``way`` answers. Where it fails a browser is led to the sign-in page.
+
+    The sentence goes by cookie: what stood in the address anybody could write there, for others to read on our page.
+    """
+    try:
+        return await way
+    except HeadraceError as error:
+        told = _told(error)
+        if "text/html" not in request.headers.get("accept", ""):
+            raise told from error
+        response = RedirectResponse(f"/login?error={quote(told.code)}", 303)
+        give_cookie(response, request, access.app.project.service, quote(told.message), REFUSED, seconds=_TOLD)
+        return response
 
 
 async def _user_of(access: Access, request: Request, identity: Identity) -> User:

@@ -21,6 +21,7 @@ from headrace.api.deps import SignedIn, public
 from headrace.api.document import problems
 from headrace.api.errors import ApiError, Unknown
 from headrace.api.gate import COOKIE, give_cookie, is_over
+from headrace.api.oidc import refusal
 from headrace.api.schemas import Moment, Page, Shape
 from headrace.keep.accounts import accept
 from headrace.keep.codes import digest
@@ -41,6 +42,7 @@ class Ways(Shape):
 
     password: bool = True
     oidc: str | None = Field(None, description="The label of the sign-in by OpenID Connect; null: there is none.")
+    refused: str | None = Field(None, description="Why it did not let this browser in, a moment ago.")
 
 
 class InvitationAsked(Shape):
@@ -72,9 +74,9 @@ class BadCredentials(ApiError):
 
 @router.get("/session/ways", operation_id="list_sign_in_ways", summary="How people may sign in")
 @public
-async def list_sign_in_ways(access: AccessHere) -> Ways:
+async def list_sign_in_ways(access: AccessHere, request: Request) -> Ways:
     oidc = access.app.project.service.oidc
-    return Ways(oidc=oidc.label if oidc else None)
+    return Ways(oidc=oidc.label if oidc else None, refused=refusal(request))
 
 
 @router.post("/session", operation_id="sign_in", summary="Sign in", responses=problems(401, 409))

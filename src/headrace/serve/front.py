@@ -5,6 +5,7 @@
 /healthz       200 while the process lives
 /readyz        200 while it can do its work: the store answers, the disk takes writes, it is not stopping
 /metrics       Prometheus, for whoever may view
+the rest       the web page, for browsers
 """
 
 from __future__ import annotations
@@ -27,15 +28,18 @@ from headrace.app import App
 from headrace.errors import HeadraceError
 from headrace.people import Action, can
 from headrace.serve.metrics import Metrics
+from headrace.web.site import Site
 
 log = logging.getLogger(__name__)
+
+_OURS = ("/healthz", "/readyz", "/metrics")  # whoever asks, and however
 
 
 class Front:
     """The ASGI application of the whole process."""
 
-    def __init__(self, app: App, gate: Gate, metrics: Metrics, *, api: ASGIApp, ingest: ASGIApp) -> None:
-        self._app, self._gate, self._metrics = app, gate, metrics
+    def __init__(self, app: App, gate: Gate, metrics: Metrics, *, api: ASGIApp, ingest: ASGIApp, site: Site) -> None:
+        self._app, self._gate, self._metrics, self._site = app, gate, metrics, site
         self._parts: Mapping[str, ASGIApp] = {"v1": ingest, "api": api}
         self._pages: Mapping[str, Callable[[Scope, Send], Awaitable[None]]] = {
             "/": self._root,
@@ -61,19 +65,22 @@ class Front:
             await send(message)
 
         try:
-            await (part(scope, receive, note) if part else self._page(scope, note))
+            await (part(scope, receive, note) if part else self._page(scope, receive, note))
         finally:
             seconds = self._app.clock.monotonic() - began
             shown = {"v1": "ingest", "api": "api"}.get(name, "other")
             self._metrics.answered(shown, scope["method"], status, seconds)
 
-    async def _page(self, scope: Scope, send: Send) -> None:
-        show = self._pages.get(scope["path"])
-        if show is None:
-            message = f"There is no page {scope['path'][:200]!r}. The API is under /api/v1."
+    async def _page(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"]
+        show, of_site = self._pages.get(path), path not in _OURS and self._site.has(scope)
+        if show is None and not of_site:
+            message = f"There is no page {path[:200]!r}. The API is under /api/v1."
             await _json(send, 404, _error("not_found", message))
         elif scope["method"] not in ("GET", "HEAD"):
             await _json(send, 405, _error("method_not_allowed", "This page is only read: use GET."))
+        elif show is None or of_site:
+            await self._site(scope, receive, send)
         else:
             await show(scope, send)
 

@@ -24,6 +24,7 @@ from headrace.serve.metrics import Metrics
 from headrace.upkeep.alarms import Alarms
 from headrace.upkeep.messages import Messenger
 from headrace.upkeep.notices import Notices
+from headrace.web.site import Site
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +89,7 @@ async def assembled(app: App) -> AsyncIterator[Parts]:
             hub=hub,
             alarms=Alarms(store, clock, lambda: app.project),
             notices=Notices(store, clock, lambda: app.project, messenger),
-            front=Front(app, gate, metrics, api=api, ingest=Ingest(entry)),
+            front=Front(app, gate, metrics, api=api, ingest=Ingest(entry), site=Site()),
         )
     finally:
         await hub.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -30,24 +30,29 @@ _SETTLED = (
 )
 
 
-def newest_run_of_each(connection: sa.Connection, syncs: Sequence[str]) -> dict[str, Run]:
+def newest_run_of_each(
+    connection: sa.Connection, syncs: Sequence[str], ended: MutableMapping[str, Run]
+) -> dict[str, Run]:
+    """``ended`` is what was read before, by sync: a run that has ended never changes, and is not read again."""
     found: dict[str, Run] = {}
     for first in range(0, len(syncs), _AT_ONCE):
-        found |= _newest(connection, syncs[first : first + _AT_ONCE])
+        newest = _newest_ids(connection, syncs[first : first + _AT_ONCE])
+        known = {name: ended[name] for name, run_id in newest.items() if name in ended and ended[name].id == run_id}
+        query = sa.select(RUNS).where(RUNS.c.id.in_([newest[name] for name in newest.keys() - known.keys()]))
+        read = {run.sync: run for run in rows.read_runs(connection, query)}
+        ended.update({name: run for name, run in read.items() if not run.state.live})
+        found |= known | read
     return found
 
 
-def _newest(connection: sa.Connection, syncs: Sequence[str]) -> dict[str, Run]:
+def _newest_ids(connection: sa.Connection, syncs: Sequence[str]) -> dict[str, str]:
     newest = sa.select(RUNS.c.id).order_by(RUNS.c.created_at.desc(), RUNS.c.id.desc()).limit(1)
     of_row = newest.where(RUNS.c.sync == SYNCS.c.name).correlate(SYNCS).scalar_subquery()
     query = sa.select(SYNCS.c.name, of_row).where(SYNCS.c.name.in_(syncs))
     known: dict[str, str | None] = dict(tuple(row) for row in connection.execute(query))
     for name in set(syncs) - known.keys():  # the scheduler has not seen it yet
         known[name] = connection.execute(newest.where(RUNS.c.sync == name)).scalar()
-    wanted = [run_id for run_id in known.values() if run_id is not None]
-    read = connection.execute(sa.select(RUNS).where(RUNS.c.id.in_(wanted))).all()
-    totals = rows.totals(connection, read)
-    return {row.sync: rows.run_of(row, totals[row.id]) for row in read}
+    return {name: run_id for name, run_id in known.items() if run_id is not None}
 
 
 def sync_states(connection: sa.Connection) -> dict[str, SyncState]:
@@ -84,8 +89,10 @@ def _settled(connection: sa.Connection, runs: sa.Select[tuple[str]] | sa.Compoun
 
 
 def newest_bars(connection: sa.Connection, syncs: Sequence[str], limit: int) -> list[RunBar]:
-    query = sa.select(*_BAR).where(RUNS.c.sync.in_(syncs))
-    read = connection.execute(query.order_by(RUNS.c.created_at.desc(), RUNS.c.id.desc()).limit(limit)).all()
+    order = RUNS.c.created_at.desc(), RUNS.c.id.desc()
+    # Which they are is found in the index alone, however long the history is.
+    newest = sa.select(RUNS.c.id).where(RUNS.c.sync.in_(syncs)).order_by(*order).limit(limit)
+    read = connection.execute(sa.select(*_BAR).where(RUNS.c.id.in_(newest)).order_by(*order)).all()
     totals = rows.totals(connection, read)
     return [_bar(row, totals[row.id]) for row in reversed(read)]
 
@@ -99,7 +106,13 @@ def _bar(row: sa.Row[Any], totals: rows.Totals) -> RunBar:
 class OverviewVerbs(Verbs):
     """`headrace.ports.OverviewStore` on a SQL database."""
 
-    newest_run_of_each = reads(newest_run_of_each)
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self._ended: dict[str, Run] = {}  # of each sync its newest run, as far as that was read and had ended
+
+    async def newest_run_of_each(self, syncs: Sequence[str]) -> dict[str, Run]:
+        return await self._database.read(lambda connection: newest_run_of_each(connection, syncs, self._ended))
+
     sync_states = reads(sync_states)
     run_totals = reads(run_totals)
     settled_since = reads(settled_since)

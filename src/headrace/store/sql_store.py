@@ -6,7 +6,6 @@ from pathlib import Path
 
 from headrace.store import dump, folder, history, ledger, sealed
 from headrace.store.alerts import AlertVerbs
-from headrace.store.database import Database
 from headrace.store.definitions import DefinitionVerbs
 from headrace.store.journals import JournalVerbs
 from headrace.store.kept import CallVerbs
@@ -22,9 +21,6 @@ class SqlStore(
     ScheduleVerbs, DefinitionVerbs, PeopleVerbs, JournalVerbs, CallVerbs, RetryVerbs, AlertVerbs, OverviewVerbs
 ):
     """The ledger in a SQLite file (``sqlite:////path``) or on PostgreSQL (``postgresql://…``). A `store_port.Store`."""
-
-    def __init__(self, url: str) -> None:
-        self._database = Database(url)
 
     async def open(self) -> None:
         await self._database.prepare(migrate)

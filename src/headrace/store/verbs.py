@@ -19,7 +19,8 @@ Method = Callable[Concatenate["Verbs", P], Coroutine[Any, Any, T]]
 class Verbs:
     """What the store's areas have in common: the database."""
 
-    _database: Database
+    def __init__(self, url: str) -> None:
+        self._database = Database(url)
 
 
 def reads(verb: Verb[P, T]) -> Method[P, T]:

@@ -31,6 +31,17 @@ class OverviewContract:
         assert found["people"] == await store.run("new")
         assert found["orders"] == await store.run("other")
 
+    async def test_the_newest_run_as_it_is_now(self, store: Store) -> None:
+        """However often it is asked for, it is told as it stands: while it lives, when it has ended, and the next."""
+        run_id, attempt = await delivering(store)
+        assert (await store.newest_run_of_each(["people"]))["people"].ended_at is None
+        await store.settle(run_id, attempt, deliveries(Settled.DELIVERED))
+        done = await store.finish(run_id, attempt, RunState.PARTIAL, LATER)
+        for _ in range(2):
+            assert await store.newest_run_of_each(["people"]) == {"people": done}
+        await store.create_run(new_run("run-2", "people", LATER))
+        assert (await store.newest_run_of_each(["people"]))["people"] == await store.run("run-2")
+
     async def test_of_more_syncs_than_a_query_names(self, store: Store) -> None:
         """However many syncs are asked for, each is told."""
         names = [f"sync_{n}" for n in range(1_201)]

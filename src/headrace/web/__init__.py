@@ -1,0 +1,1 @@
+"""The web page as it was built from ``web/``, served to browsers."""
